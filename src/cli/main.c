@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"record", cmd_record, "run and profile a program (the default command)"},
+};
+
+static int help(void)
+{
+    puts("usage: rustscope [OPTIONS] -- PROGRAM [ARGS...]\n"
+         "       rustscope COMMAND [OPTIONS] ...\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+    puts("\n`rustscope COMMAND --help` tells more. 1 MB = 10^6 bytes everywhere.");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")))
+        return help();
+    if (argc == 2 && !strcmp(argv[1], "--version")) {
+        puts("rustscope " RUSTSCOPE_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    return cmd_record(argc, argv);
+}

@@ -1,0 +1,76 @@
+"""Shared fixtures: the built binaries, and a `record` that validates every session it makes."""
+
+import gzip
+import json
+import os
+import pathlib
+import subprocess
+
+import jsonschema
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", default=str(ROOT / "build" / "release"), help="CMake build folder to test")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    return pathlib.Path(request.config.getoption("--build")).resolve()
+
+
+@pytest.fixture(scope="session")
+def rustscope(build):
+    return str(build / "bin" / "rustscope")
+
+
+@pytest.fixture(scope="session")
+def target(build):
+    """target("spin") is the path of tests/targets/tgt_spin.c's program."""
+    return lambda name: str(build / "targets" / f"tgt_{name}")
+
+
+@pytest.fixture(scope="session")
+def validator():
+    schema = json.loads((ROOT / "docs" / "session.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def load_session(path):
+    data = pathlib.Path(path).read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    return json.loads(data)
+
+
+class Recording:
+    """What one run of `rustscope` left behind: the finished process and its session."""
+
+    def __init__(self, process, path, validator):
+        self.returncode = process.returncode
+        self.stdout = process.stdout
+        self.stderr = process.stderr
+        self.path = path
+        self.session = None
+        if path.exists():
+            self.session = load_session(path)
+            errors = sorted(validator.iter_errors(self.session), key=str)
+            assert not errors, "\n".join(f"{list(e.absolute_path)}: {e.message}" for e in errors[:10])
+
+
+@pytest.fixture
+def record(rustscope, validator, tmp_path):
+    """record(options, command): runs `rustscope OPTIONS -o FILE -- COMMAND` and validates FILE."""
+
+    def run(options, command, *, output=None, timeout=60, **kwargs):
+        path = pathlib.Path(output or tmp_path / "session.json")
+        argv = [rustscope, *options, "-o", str(path), "--", *command]
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        kwargs.setdefault("env", {**os.environ, "LC_ALL": "C.UTF-8"})
+        process = subprocess.run(argv, capture_output=True, timeout=timeout, **kwargs)
+        return Recording(process, path, validator)
+
+    return run

@@ -11,7 +11,8 @@ struct rs_err {
     char text[600];
 };
 
-/* Stores the formatted sentence in ERR (which may be NULL) and returns RC, so that `return rs_err_set(…)` reads well. */
+/* Stores the formatted sentence in ERR (which may be NULL) and returns RC, so that `return rs_err_set(…)` reads well.
+ */
 int rs_err_set(struct rs_err *err, int rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* For cmd_* and main only. `die` prints "rustscope: SENTENCE" on stderr and exits with STATUS (2 is usage). */

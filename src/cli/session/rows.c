@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+enum {
+    FEWEST_BUCKETS = 64, /* doubling stops here first: fewer tell little about time */
+    MOST_SLOTS = 64 * 1024,
+};
+
+void rows_init(struct rows *rows, uint64_t interval_ns, size_t limit, unsigned value_count,
+               const enum rows_merge *merge)
+{
+    *rows = (struct rows){.interval_ns = interval_ns, .limit = limit, .value_count = value_count};
+    memcpy(rows->merge, merge, value_count * sizeof(*merge));
+    rows->slot_count = 1024;
+    rows->slots = xcalloc(rows->slot_count, sizeof(*rows->slots));
+}
+
+static void release_columns(struct rows *rows)
+{
+    free(rows->bucket);
+    free(rows->key);
+    free(rows->key2);
+    for (unsigned v = 0; v < ROWS_MAX_VALUES; v++)
+        free(rows->value[v]);
+}
+
+void rows_release(struct rows *rows)
+{
+    release_columns(rows);
+    free(rows->slots);
+    *rows = (struct rows){0};
+}
+
+static void reserve(struct rows *rows, size_t needed)
+{
+    size_t cap;
+
+    if (needed <= rows->cap)
+        return;
+    cap = grow_capacity(rows->cap, needed);
+    rows->bucket = xreallocarray(rows->bucket, cap, sizeof(*rows->bucket));
+    rows->key = xreallocarray(rows->key, cap, sizeof(*rows->key));
+    rows->key2 = xreallocarray(rows->key2, cap, sizeof(*rows->key2));
+    for (unsigned v = 0; v < rows->value_count; v++)
+        rows->value[v] = xreallocarray(rows->value[v], cap, sizeof(*rows->value[v]));
+    rows->cap = cap;
+}
+
+static void merge_values(struct rows *rows, size_t into, const int64_t *values)
+{
+    for (unsigned v = 0; v < rows->value_count; v++) {
+        int64_t *value = &rows->value[v][into];
+
+        if (rows->merge[v] == ROWS_SUM)
+            *value += values[v];
+        else if (*value < values[v])
+            *value = values[v];
+    }
+}
+
+static void append(struct rows *rows, uint32_t bucket, uint32_t key, uint32_t key2, const int64_t *values)
+{
+    size_t row = rows->count;
+
+    reserve(rows, row + 1);
+    rows->bucket[row] = bucket;
+    rows->key[row] = key;
+    rows->key2[row] = key2;
+    for (unsigned v = 0; v < rows->value_count; v++)
+        rows->value[v][row] = values[v];
+    rows->count = row + 1;
+}
+
+static void forget_slots(struct rows *rows)
+{
+    memset(rows->slots, 0, rows->slot_count * sizeof(*rows->slots));
+    rows->slots_used = 0;
+}
+
+/* The slot of the row with these keys among the newest ones, or the empty slot where it belongs. */
+static uint32_t *find_slot(const struct rows *rows, uint32_t bucket, uint32_t key, uint32_t key2)
+{
+    size_t mask = rows->slot_count - 1;
+    size_t i = hash_pair((uint64_t)bucket << 32 | key, key2) & mask;
+
+    for (; rows->slots[i]; i = (i + 1) & mask) {
+        size_t row = rows->slots[i] - 1;
+
+        if (rows->bucket[row] == bucket && rows->key[row] == key && rows->key2[row] == key2)
+            break;
+    }
+    return &rows->slots[i];
+}
+
+/* Half full: grow up to a bound, then start afresh. A row that is found no more gets a twin, merged by compaction. */
+static void relieve_slots(struct rows *rows)
+{
+    if (rows->slots_used * 2 < rows->slot_count)
+        return;
+    if (rows->slot_count < MOST_SLOTS) {
+        rows->slot_count *= 2;
+        rows->slots = xreallocarray(rows->slots, rows->slot_count, sizeof(*rows->slots));
+    }
+    forget_slots(rows);
+}
+
+struct sort_entry {
+    uint64_t order; /* bucket, key */
+    uint32_t key2;
+    uint32_t row;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct sort_entry *x = a, *y = b;
+
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
+    if (x->key2 != y->key2)
+        return x->key2 < y->key2 ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static struct sort_entry *sorted_entries(const struct rows *rows)
+{
+    struct sort_entry *entries = xreallocarray(NULL, rows->count, sizeof(*entries));
+
+    for (size_t row = 0; row < rows->count; row++)
+        entries[row] =
+            (struct sort_entry){(uint64_t)rows->bucket[row] << 32 | rows->key[row], rows->key2[row], (uint32_t)row};
+    qsort(entries, rows->count, sizeof(*entries), compare_entries);
+    return entries;
+}
+
+void rows_compact(struct rows *rows)
+{
+    struct rows sorted = *rows;
+    struct sort_entry *entries;
+
+    if (rows->compacted == rows->count)
+        return;
+    sorted.bucket = sorted.key = sorted.key2 = NULL;
+    memset(sorted.value, 0, sizeof(sorted.value));
+    sorted.count = sorted.cap = 0;
+    entries = sorted_entries(rows);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct sort_entry *entry = &entries[i];
+        int64_t values[ROWS_MAX_VALUES] = {0};
+
+        for (unsigned v = 0; v < rows->value_count; v++)
+            values[v] = rows->value[v][entry->row];
+        if (i && entry[-1].order == entry->order && entry[-1].key2 == entry->key2)
+            merge_values(&sorted, sorted.count - 1, values);
+        else
+            append(&sorted, (uint32_t)(entry->order >> 32), (uint32_t)entry->order, entry->key2, values);
+    }
+    free(entries);
+    release_columns(rows);
+    sorted.compacted = sorted.count;
+    *rows = sorted;
+    forget_slots(rows);
+}
+
+static void compact_anew(struct rows *rows)
+{
+    rows->compacted = 0;
+    rows_compact(rows);
+}
+
+static void double_interval(struct rows *rows)
+{
+    for (size_t row = 0; row < rows->count; row++)
+        rows->bucket[row] /= 2;
+    rows->interval_ns *= 2;
+    rows->doublings++;
+    compact_anew(rows);
+}
+
+static void drop_key2(struct rows *rows)
+{
+    for (size_t row = 0; row < rows->count; row++)
+        rows->key2[row] = ROWS_NO_KEY2;
+    rows->key2_dropped += rows->count;
+    rows->key2_gone = true;
+    compact_anew(rows);
+}
+
+/* Makes room by the cheapest loss first; leaves a quarter of the limit free where it can. */
+static void make_room(struct rows *rows)
+{
+    rows_compact(rows);
+    while (rows->count > rows->limit - rows->limit / 4) {
+        uint32_t newest_bucket = rows->bucket[rows->count - 1];
+
+        if (newest_bucket >= FEWEST_BUCKETS)
+            double_interval(rows);
+        else if (!rows->key2_gone)
+            drop_key2(rows);
+        else if (newest_bucket)
+            double_interval(rows);
+        else
+            break; /* one bucket of distinct keys: the call tree's own bound holds these */
+    }
+}
+
+void rows_add(struct rows *rows, uint64_t at_ns, uint32_t key, uint32_t key2, const int64_t *values)
+{
+    uint32_t bucket, *slot;
+
+    while (at_ns / rows->interval_ns >= UINT32_MAX)
+        double_interval(rows);
+    if (rows->count >= rows->limit)
+        make_room(rows);
+    if (rows->key2_gone)
+        key2 = ROWS_NO_KEY2;
+    relieve_slots(rows);
+    bucket = (uint32_t)(at_ns / rows->interval_ns);
+    slot = find_slot(rows, bucket, key, key2);
+    if (*slot) {
+        merge_values(rows, *slot - 1, values);
+        return;
+    }
+    append(rows, bucket, key, key2, values);
+    *slot = (uint32_t)rows->count;
+    rows->slots_used++;
+}
+
+void rows_widen(struct rows *rows, uint64_t interval_ns)
+{
+    while (rows->interval_ns < interval_ns)
+        double_interval(rows);
+}
+
+void rows_remap_keys(struct rows *rows, const uint32_t *map, size_t map_count)
+{
+    for (size_t row = 0; row < rows->count; row++)
+        if (rows->key[row] < map_count)
+            rows->key[row] = map[rows->key[row]];
+    compact_anew(rows);
+}

@@ -1,10 +1,366 @@
 /* SPDX-License-Identifier: MIT */
 #include "commands.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
 #include "base/err.h"
+#include "collect/host.h"
+#include "collect/launch.h"
+#include "collect/loop.h"
+#include "collect/sampler.h"
+#include "collect/stopper.h"
+#include "conclude.h"
+#include "core/clock.h"
+#include "record_options.h"
+#include "report/json.h"
+#include "session/session.h"
+
+/* One recording, from the command line to the exit status. */
+struct recording {
+    struct record_options options;
+    struct launch_state launch_state;
+    struct session *session;
+    struct loop *loop;
+    struct sampler *sampler;
+    struct stopper *stopper;
+    struct launched child; /* attached: only pid and pidfd */
+    int signal_fd;
+    struct loop_watch *tick_timer;
+    bool exited;
+    int wait_status;
+    struct rusage usage;
+};
+
+static double to_ns(double seconds)
+{
+    return seconds * 1e9;
+}
+
+static int64_t unix_ms_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* -- set-up ----------------------------------------------------------------------------------------------------- */
+
+/* Signals come through a descriptor; those that were ignored when we started (nohup) stay so. */
+static void take_signals(struct recording *r)
+{
+    const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action;
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+        if (!sigaction(taken[i], NULL, &action) && action.sa_handler != SIG_IGN)
+            sigaddset(&mask, taken[i]);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    r->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (r->signal_fd < 0)
+        die(125, "cannot receive signals: %s", strerror(errno));
+}
+
+/* Many processes mean many descriptors; the program gets its own limit back before exec. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static void describe_session(struct recording *r)
+{
+    const struct record_options *o = &r->options;
+    struct session_meta *meta = &r->session->meta;
+    struct strings *strings = &r->session->strings;
+    char cwd[4096];
+
+    host_describe(r->session);
+    meta->rate_hz = o->rate_hz;
+    meta->stack_rate_hz = o->no_stacks ? 0 : o->stack_rate_hz;
+    meta->redacted = o->redact;
+    meta->name = strings_add_str(strings, o->name);
+    if (getcwd(cwd, sizeof(cwd))) {
+        meta->cwd = strings_add_str(strings, cwd);
+        meta->project = strings_add_str(strings, base_name(cwd));
+    }
+    if (o->argc) {
+        meta->argc = o->redact ? 1 : (size_t)o->argc;
+        meta->argv = xcalloc(meta->argc, sizeof(*meta->argv));
+        for (size_t i = 0; i < meta->argc; i++)
+            meta->argv[i] = strings_add_str(strings, o->argv[i]);
+        meta->target_binary = strings_add_str(strings, o->argv[0]);
+    }
+    meta->tags = xcalloc(o->tag_count, sizeof(*meta->tags));
+    for (size_t i = 0; i < o->tag_count; i++)
+        meta->tags[meta->tag_count++] = strings_add_str(strings, o->tags[i]);
+    meta->labels = xcalloc(o->label_count, sizeof(*meta->labels));
+    for (size_t i = 0; i < o->label_count; i++) {
+        const char *equals = strchr(o->labels[i], '=');
+        string_id key = strings_add(strings, o->labels[i], (size_t)(equals - o->labels[i]));
+        size_t at = 0;
+
+        while (at < meta->label_count && meta->labels[at].key != key)
+            at++; /* the last value of a key wins */
+        meta->labels[at] = (struct session_label){key, strings_add_str(strings, equals + 1)};
+        meta->label_count += at == meta->label_count;
+    }
+}
+
+/* -- the loop's callbacks ---------------------------------------------------------------------------------------- */
+
+static void on_tick(void *ctx, uint64_t expirations)
+{
+    struct recording *r = ctx;
+
+    sampler_tick(r->sampler, rs_clock_mono_ns(), expirations);
+}
+
+static void on_end(void *ctx)
+{
+    struct recording *r = ctx;
+
+    loop_stop(r->loop);
+}
+
+/* The program has ended; its CPU clock can be read until it is reaped. */
+static void on_exit_of_program(void *ctx, uint32_t events)
+{
+    struct recording *r = ctx;
+
+    (void)events;
+    if (r->tick_timer)
+        sampler_tick(r->sampler, rs_clock_mono_ns(), 1);
+    if (!r->options.pid)
+        r->exited = wait4(r->child.pid, &r->wait_status, 0, &r->usage) == r->child.pid;
+    loop_stop(r->loop);
+}
+
+static void on_signal(void *ctx, uint32_t events)
+{
+    struct recording *r = ctx;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
+        stopper_signal(r->stopper, (int)info.ssi_signo, info.ssi_code == SI_KERNEL);
+}
+
+static void on_duration_over(void *ctx, uint64_t expirations)
+{
+    struct recording *r = ctx;
+
+    (void)expirations;
+    stopper_duration_over(r->stopper);
+}
+
+/* The clock starts here: at exec, at attach, or when --delay is over. */
+static void start_measuring(struct recording *r, enum sampler_origin origin)
+{
+    struct rs_err err;
+    uint64_t now_ns = rs_clock_mono_ns();
+
+    r->session->start_mono_ns = now_ns;
+    r->session->start_unix_ms = unix_ms_now();
+    sampler_restart(r->sampler, now_ns);
+    /* A program that has ended already is a session without readings, not an error. */
+    sampler_watch(r->sampler, r->child.pid, origin, now_ns, &err);
+    r->tick_timer =
+        loop_add_timer(r->loop, 1000000000u / r->options.rate_hz, 1000000000u / r->options.rate_hz, on_tick, r);
+    if (r->options.duration_sec > 0)
+        loop_add_timer(r->loop, (uint64_t)to_ns(r->options.duration_sec), 0, on_duration_over, r);
+}
+
+static void on_delay_over(void *ctx, uint64_t expirations)
+{
+    (void)expirations;
+    start_measuring(ctx, SAMPLER_ATTACHED);
+}
+
+/* -- start and end ----------------------------------------------------------------------------------------------- */
+
+static int attach(struct recording *r, struct rs_err *err)
+{
+    pid_t pid = r->options.pid;
+
+    if (pid == getpid())
+        return rs_err_set(err, -EINVAL, "process %d is rustscope itself", (int)pid);
+    r->child = (struct launched){.pid = pid, .gate_fd = -1, .error_fd = -1};
+    r->child.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (r->child.pidfd < 0)
+        return rs_err_set(err, -errno, "there is no process %d", (int)pid);
+    if (kill(pid, 0) < 0 && errno == EPERM)
+        return rs_err_set(err, -EPERM, "process %d belongs to another user: run rustscope as that user or with sudo",
+                          (int)pid);
+    return 0;
+}
+
+/* Starts or attaches. Returns 0, or the exit status after saying why not. */
+static int start(struct recording *r)
+{
+    const struct launch_options launch = {.argv = r->options.argv, .stdio = {-1, -1, -1}, .state = &r->launch_state};
+    struct rs_err err;
+    int rc;
+
+    if (r->options.pid) {
+        rc = attach(r, &err);
+        if (rc)
+            die(1, "%s", err.text);
+    } else {
+        rc = launch_fork(&r->child, &launch, &err);
+        if (rc)
+            die(125, "%s", err.text);
+        rc = launch_go(&r->child, r->options.argv[0], &err);
+        if (rc) {
+            warn("%s", err.text);
+            return launch_exit_status(rc);
+        }
+    }
+    r->session->meta.pid = r->child.pid;
+    return 0;
+}
+
+static void watch(struct recording *r)
+{
+    const struct stopper_options stop = {.pid = r->child.pid,
+                                         .pidfd = r->child.pidfd,
+                                         .ours = !r->options.pid,
+                                         .keep = r->options.keep,
+                                         .stdin_is_terminal = isatty(STDIN_FILENO),
+                                         .on_end = on_end,
+                                         .ctx = r};
+
+    r->stopper = stopper_new(r->loop, &stop);
+    loop_add_fd(r->loop, r->child.pidfd, EPOLLIN, on_exit_of_program, r);
+    loop_add_fd(r->loop, r->signal_fd, EPOLLIN, on_signal, r);
+    if (r->options.delay_sec > 0)
+        loop_add_timer(r->loop, (uint64_t)to_ns(r->options.delay_sec), 0, on_delay_over, r);
+    else
+        start_measuring(r, r->options.pid ? SAMPLER_ATTACHED : SAMPLER_LAUNCHED);
+}
+
+static void describe_end(struct recording *r)
+{
+    struct session_meta *meta = &r->session->meta;
+    unsigned left = sampler_descendants_alive(r->sampler);
+
+    meta->stop_reason = stopper_reason(r->stopper, r->wait_status);
+    if (r->exited && WIFEXITED(r->wait_status))
+        meta->exit_code = WEXITSTATUS(r->wait_status);
+    if (r->exited && WIFSIGNALED(r->wait_status))
+        meta->exit_signal = WTERMSIG(r->wait_status);
+    if (r->exited && left)
+        session_warn(r->session,
+                     "%u process%s that the program started still ran when it ended: what they did later is not here "
+                     "(rustscope --pid PID follows one)",
+                     left, left == 1 ? "" : "es");
+    if (!r->tick_timer)
+        session_warn(r->session, "The program ended before --delay was over: nothing was measured");
+}
+
+/* The program's own status; a report that could not be written turns success into 1. */
+static int exit_status(const struct recording *r, int conclude_rc)
+{
+    int status = 0;
+
+    if (r->session->meta.stop_reason != STOP_DURATION && r->exited)
+        status = WIFSIGNALED(r->wait_status) ? 128 + WTERMSIG(r->wait_status) : WEXITSTATUS(r->wait_status);
+    return status ? status : conclude_rc ? 1 : 0;
+}
+
+static int finish(struct recording *r)
+{
+    struct rs_err err;
+    int rc;
+
+    describe_end(r);
+    sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL, r->exited ? &r->usage : NULL);
+    rc = conclude(r->session, r->options.output, r->options.quiet, &err);
+    if (rc)
+        warn("%s", err.text);
+    return exit_status(r, rc);
+}
+
+static void release(struct recording *r)
+{
+    stopper_free(r->stopper);
+    sampler_free(r->sampler);
+    loop_free(r->loop);
+    session_free(r->session);
+    record_options_release(&r->options);
+    if (r->child.pidfd >= 0)
+        close(r->child.pidfd);
+    close(r->signal_fd);
+}
+
+static void set_up(struct recording *r)
+{
+    const struct sampler_options sampling = {.rate_hz = r->options.rate_hz,
+                                             .spike_cpu_pct = r->options.spike_cpu_pct,
+                                             .spike_mem_bytes = (uint64_t)(r->options.spike_mem_mb * 1e6),
+                                             .follow = !r->options.no_follow};
+    struct rs_err err;
+
+    launch_state_save(&r->launch_state);
+    take_signals(r);
+    raise_descriptor_limit();
+    if (session_check_output(r->options.output, &err))
+        die(125, "%s", err.text);
+    r->session = session_new(rs_clock_mono_ns(), unix_ms_now());
+    describe_session(r);
+    r->loop = loop_new();
+    r->sampler = sampler_new(r->session, &sampling);
+}
 
 int cmd_record(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    die(2, "nothing to run: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
+    struct recording r = {.signal_fd = -1, .child = {.pid = -1, .pidfd = -1}};
+    struct rs_err err;
+    int status;
+
+    if (record_options_parse(&r.options, argc, argv, &err))
+        die(2, "%s", err.text);
+    if (r.options.help) {
+        record_options_help();
+        return 0;
+    }
+    if (r.options.version) {
+        puts("rustscope " RUSTSCOPE_VERSION);
+        return 0;
+    }
+    set_up(&r);
+    status = start(&r);
+    if (!status) {
+        watch(&r);
+        loop_run(r.loop);
+        status = finish(&r);
+    }
+    release(&r);
+    return status;
 }

@@ -225,30 +225,35 @@ void session_warn(struct session *s, const char *format, ...)
     d->warnings[d->warning_count++] = id;
 }
 
-static void count(struct session *s, struct counted **list, size_t *list_count, const char *what, uint64_t n)
+/* The counter of WHAT in LIST, added when it is new. */
+static uint64_t *counter(struct session *s, struct counted **list, size_t *list_count, const char *what)
 {
-    string_id id;
+    string_id id = strings_add_str(&s->strings, what);
 
-    if (!n)
-        return;
-    id = strings_add_str(&s->strings, what);
     for (size_t i = 0; i < *list_count; i++)
-        if ((*list)[i].what == id) {
-            (*list)[i].count += n;
-            return;
-        }
+        if ((*list)[i].what == id)
+            return &(*list)[i].count;
     *list = xreallocarray(*list, *list_count + 1, sizeof(**list));
-    (*list)[(*list_count)++] = (struct counted){id, n};
+    (*list)[*list_count] = (struct counted){.what = id};
+    return &(*list)[(*list_count)++].count;
 }
 
-void session_count_folded(struct session *s, const char *what, uint64_t n)
+void session_count_folded(struct session *s, const char *what, uint64_t count)
 {
-    count(s, &s->diagnostics.folded, &s->diagnostics.folded_count, what, n);
+    if (count)
+        *counter(s, &s->diagnostics.folded, &s->diagnostics.folded_count, what) += count;
 }
 
-void session_count_stop(struct session *s, const char *reason, uint64_t n)
+void session_set_folded(struct session *s, const char *what, uint64_t count)
 {
-    count(s, &s->diagnostics.stop_reasons, &s->diagnostics.stop_reason_count, reason, n);
+    if (count)
+        *counter(s, &s->diagnostics.folded, &s->diagnostics.folded_count, what) = count;
+}
+
+void session_count_stop(struct session *s, const char *reason, uint64_t count)
+{
+    if (count)
+        *counter(s, &s->diagnostics.stop_reasons, &s->diagnostics.stop_reason_count, reason) += count;
 }
 
 const char *event_type_name(enum event_type type)

@@ -308,6 +308,8 @@ uint32_t session_add_event(struct session *s, enum event_type type, uint64_t sta
 void session_warn(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds COUNT to what was given up for a bound (diagnostics.folded), or to why walks stopped (stop_reasons). */
 void session_count_folded(struct session *s, const char *what, uint64_t count);
+/* The same for what is known as a total: replaces what was counted. */
+void session_set_folded(struct session *s, const char *what, uint64_t count);
 void session_count_stop(struct session *s, const char *reason, uint64_t count);
 
 const char *event_type_name(enum event_type type);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Parsers for texts of Linux' /proc (proc(5)), apart from reading them, so that they are tested on stored texts on any
+ * system. TEXT is LEN bytes, NUL-terminated behind them. Each returns 0, or -EINVAL for a text that is not of its form.
+ */
+
+struct proc_stat {
+    const char *comm; /* into TEXT; may hold any byte but NUL */
+    size_t comm_len;
+    char state;
+    int ppid;
+    uint64_t utime_ticks, stime_ticks;
+    uint64_t cutime_ticks, cstime_ticks; /* of waited-for children */
+    uint32_t num_threads;
+    uint64_t starttime_ticks; /* since boot: with the pid, a process's identity */
+    uint64_t startstack;      /* 0 without permission; changes with every exec */
+};
+int proc_stat_parse(const char *text, size_t len, struct proc_stat *out);
+
+struct proc_statm {
+    uint64_t resident_pages, shared_pages; /* shared: file pages and shared memory */
+};
+int proc_statm_parse(const char *text, size_t len, struct proc_statm *out);
+
+struct proc_io {
+    uint64_t read_bytes, write_bytes; /* that reached or will reach storage */
+};
+int proc_io_parse(const char *text, size_t len, struct proc_io *out);
+
+struct proc_schedstat {
+    uint64_t run_ns, wait_ns;
+    uint64_t timeslices; /* times it was put on a CPU */
+};
+int proc_schedstat_parse(const char *text, size_t len, struct proc_schedstat *out);
+
+/* The Anonymous: line of smaps_rollup, in bytes. */
+int proc_smaps_rollup_parse(const char *text, size_t len, uint64_t *anon_bytes);
+
+/* Whether signal SIGNO is caught, from the SigCgt: line of status. */
+int proc_status_catches(const char *text, size_t len, int signo, bool *catches);
+
+/* The next pid of a task/TID/children text; *TEXT moves behind it. False at the end. */
+bool proc_children_next(const char **text, int *pid);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collect/maps.h"
+#include "collect/perf_record.h"
+#include "collect/perf_tasks.h"
+#include "session/session.h"
+
+/*
+ * From one sample to a node of the call tree: the user part by the unwinder from the dump, the kernel part from the
+ * callchain.
+ *
+ * A dump that ends before the stack does is completed from the live process, if that still has the same stack there:
+ * the part outward of the dump is read together with the dump's outer half, and taken only when those bytes are equal.
+ * Frames further out cannot have changed while frames inside them did not, short of being rebuilt to the same bytes.
+ */
+enum { PERF_MAX_FRAMES = 1024 };
+
+struct perf_stacks {
+    struct session *session;
+    struct maps *maps;
+    uint64_t regs_mask;
+    struct rs_rule_cache *cache; /* aligned, in cache_block */
+    void *cache_block;
+    uint32_t space_generation; /* of maps, when the caches were last emptied */
+    struct perf_frame_slot *frames;
+    struct perf_stitch *stitch;
+    int32_t kernel_module;
+
+    uint64_t walks, complete, truncated, stitched;
+    uint64_t stops[RS_STOP_KINDS];
+    uint64_t stack_needed; /* the deepest stack seen, in bytes, as far as it is known */
+};
+
+void perf_stacks_init(struct perf_stacks *stacks, struct session *session, struct maps *maps, uint64_t regs_mask);
+void perf_stacks_release(struct perf_stacks *stacks);
+
+/* The node of the stack that SAMPLE of PROCESS shows. */
+int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample);

@@ -20,6 +20,7 @@
 #include "collect/launch.h"
 #include "collect/loop.h"
 #include "collect/sampler.h"
+#include "collect/stacks.h"
 #include "collect/stopper.h"
 #include "conclude.h"
 #include "core/clock.h"
@@ -34,6 +35,7 @@ struct recording {
     struct session *session;
     struct loop *loop;
     struct sampler *sampler;
+    struct stacks *stacks;
     struct stopper *stopper;
     struct launched child; /* attached: only pid and pidfd */
     int signal_fd;
@@ -46,6 +48,11 @@ struct recording {
 static double to_ns(double seconds)
 {
     return seconds * 1e9;
+}
+
+static uint64_t to_us(const struct timeval *tv)
+{
+    return (uint64_t)tv->tv_sec * 1000000u + (uint64_t)tv->tv_usec;
 }
 
 static int64_t unix_ms_now(void)
@@ -140,6 +147,7 @@ static void on_tick(void *ctx, uint64_t expirations)
     struct recording *r = ctx;
 
     sampler_tick(r->sampler, rs_clock_mono_ns(), expirations);
+    stacks_tick(r->stacks, rs_clock_mono_ns());
 }
 
 static void on_end(void *ctx)
@@ -191,6 +199,7 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
     sampler_restart(r->sampler, now_ns);
     /* A program that has ended already is a session without readings, not an error. */
     sampler_watch(r->sampler, r->child.pid, origin, now_ns, &err);
+    stacks_start(r->stacks);
     r->tick_timer =
         loop_add_timer(r->loop, 1000000000u / r->options.rate_hz, 1000000000u / r->options.rate_hz, on_tick, r);
     if (r->options.duration_sec > 0)
@@ -232,10 +241,12 @@ static int start(struct recording *r)
         rc = attach(r, &err);
         if (rc)
             die(1, "%s", err.text);
+        r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
     } else {
         rc = launch_fork(&r->child, &launch, &err);
         if (rc)
             die(125, "%s", err.text);
+        r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
         rc = launch_go(&r->child, r->options.argv[0], &err);
         if (rc) {
             warn("%s", err.text);
@@ -259,6 +270,7 @@ static void watch(struct recording *r)
     r->stopper = stopper_new(r->loop, &stop);
     loop_add_fd(r->loop, r->child.pidfd, EPOLLIN, on_exit_of_program, r);
     loop_add_fd(r->loop, r->signal_fd, EPOLLIN, on_signal, r);
+    stacks_watch(r->stacks, r->loop);
     if (r->options.delay_sec > 0)
         loop_add_timer(r->loop, (uint64_t)to_ns(r->options.delay_sec), 0, on_delay_over, r);
     else
@@ -301,6 +313,7 @@ static int finish(struct recording *r)
 
     describe_end(r);
     sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL, r->exited ? &r->usage : NULL);
+    stacks_finish(r->stacks, rs_clock_mono_ns(), to_us(&r->usage.ru_stime));
     rc = conclude(r->session, r->options.output, r->options.quiet, &err);
     if (rc)
         warn("%s", err.text);
@@ -310,6 +323,7 @@ static int finish(struct recording *r)
 static void release(struct recording *r)
 {
     stopper_free(r->stopper);
+    stacks_free(r->stacks);
     sampler_free(r->sampler);
     loop_free(r->loop);
     session_free(r->session);

@@ -211,8 +211,7 @@ START_TEST(a_writer_in_another_thread_loses_nothing)
 }
 END_TEST
 
-SUITE("perf_ring", records_of_two_rings_come_in_the_order_of_their_times,
-      records_behind_the_horizon_wait_in_their_ring, a_late_record_is_delivered_late,
-      room_is_given_back_once_the_next_record_is_asked_for, records_that_wrap_around_the_end_are_whole,
-      a_record_of_size_zero_empties_its_ring_and_only_that, unknown_and_lying_records_are_stepped_over,
-      a_writer_in_another_thread_loses_nothing)
+SUITE("perf_ring", records_of_two_rings_come_in_the_order_of_their_times, records_behind_the_horizon_wait_in_their_ring,
+      a_late_record_is_delivered_late, room_is_given_back_once_the_next_record_is_asked_for,
+      records_that_wrap_around_the_end_are_whole, a_record_of_size_zero_empties_its_ring_and_only_that,
+      unknown_and_lying_records_are_stepped_over, a_writer_in_another_thread_loses_nothing)

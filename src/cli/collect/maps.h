@@ -30,7 +30,7 @@ struct mapped_object {
     struct mapped_segment { /* PT_LOAD */
         uint64_t offset, vaddr, file_bytes;
         bool exec;
-    } *segments;
+    } * segments;
     size_t segment_count;
     uint8_t *debug_frame; /* decompressed, where the file has it compressed and no .eh_frame */
     size_t debug_frame_bytes;
@@ -41,7 +41,7 @@ struct mapped_object {
 struct mapping {
     uint64_t start, end, pgoff;
     struct mapped_object *object;
-    uint64_t bias; /* address - ELF virtual address; 0 for MAPPED_ANON */
+    uint64_t bias;                /* address - ELF virtual address; 0 for MAPPED_ANON */
     struct mapped_unwind *unwind; /* made when first asked for */
 };
 
@@ -69,8 +69,8 @@ struct maps_range {
     bool exec;
     const char *path; /* NUL-terminated */
     uint32_t major, minor;
-    uint64_t inode;            /* 0 unknown */
-    const uint8_t *build_id;   /* NULL unknown */
+    uint64_t inode;          /* 0 unknown */
+    const uint8_t *build_id; /* NULL unknown */
     size_t build_id_len;
 };
 
@@ -84,7 +84,8 @@ void maps_exec(struct maps *maps, struct address_space *space);
 void maps_fork(struct maps *maps, struct address_space *child, const struct address_space *parent);
 void maps_add(struct maps *maps, struct address_space *space, const struct maps_range *range);
 
-/* Reads /proc/PID/maps of a process that runs already. Returns the number of executable mappings or a negative errno. */
+/* Reads /proc/PID/maps of a process that runs already. Returns the number of executable mappings or a negative errno.
+ */
 int maps_read_proc(struct maps *maps, struct address_space *space);
 
 /*

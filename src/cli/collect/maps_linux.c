@@ -437,7 +437,8 @@ static size_t punch_hole(struct address_space *space, uint64_t start, uint64_t e
     }
     for (behind = at; behind < space->count && space->mappings[behind].end <= end; behind++)
         unwind_free(space->mappings[behind].unwind);
-    memmove(&space->mappings[at], &space->mappings[behind], (space->count - behind) * sizeof(*space->mappings));
+    if (behind > at)
+        memmove(&space->mappings[at], &space->mappings[behind], (space->count - behind) * sizeof(*space->mappings));
     space->count -= behind - at;
     if (at < space->count && space->mappings[at].start < end) {
         space->mappings[at].pgoff += end - space->mappings[at].start;
@@ -515,8 +516,9 @@ int maps_parse_line(const char *text, size_t len, struct maps_range *range, char
     int path_at = 0;
 
     snprintf(head, sizeof(head), "%.*s", (int)(line_len < sizeof(head) ? line_len : sizeof(head) - 1), text);
-    if (sscanf(head, "%llx-%llx %7s %llx %x:%x %llu%n", &start, &end, prot, &pgoff, &major, &minor, &inode,
-               &path_at) != 7 || start >= end || strlen(prot) < 4)
+    if (sscanf(head, "%llx-%llx %7s %llx %x:%x %llu%n", &start, &end, prot, &pgoff, &major, &minor, &inode, &path_at) !=
+            7 ||
+        start >= end || strlen(prot) < 4)
         return -EINVAL;
     while ((size_t)path_at < line_len && text[path_at] == ' ')
         path_at++;
@@ -650,8 +652,8 @@ static void make_module(struct maps *maps, struct mapped_object *object)
     module = &session->tree.modules[object->module];
     if (!is_new)
         return;
-    module->name = object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]")
-                                               : base_name(session, object->path);
+    module->name =
+        object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]") : base_name(session, object->path);
 #if defined(__x86_64__)
     module->arch = strings_add_str(&session->strings, "x86_64");
 #else

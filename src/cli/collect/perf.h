@@ -20,7 +20,8 @@
  */
 struct perf;
 
-/* What the records tell about processes, for those who keep the process tree. Any may be NULL. Times are CLOCK_MONOTONIC. */
+/* What the records tell about processes, for those who keep the process tree. Any may be NULL. Times are
+ * CLOCK_MONOTONIC. */
 struct perf_listener {
     void *ctx;
     void (*forked)(void *ctx, pid_t parent, pid_t pid, uint64_t mono_ns);

@@ -25,7 +25,7 @@ enum { PERF_STACK_DEFAULT_BYTES = 32768, PERF_STACK_CAPPED_BYTES = 16384, PERF_S
 /* What will be asked of the kernel, after the caps. */
 struct perf_plan {
     unsigned rate_hz;
-    uint32_t period_ns; /* a multiple of 1000, so that a sample's weight is whole µs */
+    uint32_t period_ns;   /* a multiple of 1000, so that a sample's weight is whole µs */
     uint32_t stack_bytes; /* a multiple of 8; 0: no dump */
     bool stack_capped, rate_capped;
 };

@@ -275,16 +275,6 @@ static int watch_rings(struct perf_events *events)
     return 0;
 }
 
-static void raise_fd_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static size_t ring_bytes_for(unsigned cpus)
 {
     size_t bytes = RING_MAX_BYTES;
@@ -367,7 +357,6 @@ int perf_events_open(struct perf_events *events, const struct perf_plan *plan, c
 
     *events = PERF_EVENTS_NONE;
     layout_init(events);
-    raise_fd_limit();
     events->ring_bytes = ring_bytes_for((unsigned)get_nprocs());
     events->merge.rings = xcalloc(cpus, sizeof(*events->merge.rings));
     events->merge.ring_count = cpus;

@@ -47,13 +47,24 @@ unsigned perf_max_rate(void)
 
 /* ---- who is who ---- */
 
+/* A process that came and went before anybody else could see it. */
+static int32_t add_session_process(struct perf *perf, const struct perf_process *process, uint64_t at_ns)
+{
+    struct session *s = perf->session;
+    int32_t parent = session_find_process(s, (int)process->parent_pid, at_ns);
+    uint32_t index = session_add_process(s, (int)process->pid, parent, at_ns);
+
+    s->processes[index].name = strings_add_str(&s->strings, process->name);
+    return (int32_t)index;
+}
+
 /* The session's record of PROCESS now; looked up once a drain, since others may add records for a new image. */
 static uint32_t session_process(struct perf *perf, struct perf_process *process, uint64_t at_ns)
 {
     if (process->session_index < 0 || process->session_index_drain != perf->drains) {
         process->session_index = session_find_process(perf->session, (int)process->pid, at_ns);
         if (process->session_index < 0)
-            process->session_index = (int32_t)session_add_process(perf->session, (int)process->pid, -1, at_ns);
+            process->session_index = add_session_process(perf, process, at_ns);
         process->session_index_drain = perf->drains;
     }
     return (uint32_t)process->session_index;
@@ -115,16 +126,19 @@ static void on_comm(struct perf *perf, const struct perf_record *rec)
 {
     struct perf_process *process = process_of(perf, rec->pid, !rec->comm.exec);
     struct perf_thread *thread = perf_tasks_thread(&perf->tasks, process, rec->tid);
-    uint64_t at_ns = session_at(perf->session, rec->time_ns);
     uint32_t index;
 
+    if (rec->pid == rec->tid)
+        snprintf(process->name, sizeof(process->name), "%s", rec->comm.name);
     if (rec->comm.exec) {
         maps_exec(&perf->maps, &process->space);
         if (perf->options.listener.execed)
             perf->options.listener.execed(perf->options.listener.ctx, (pid_t)rec->pid, rec->time_ns);
         process->session_index = -1;
     }
-    index = session_thread_of(perf, thread, at_ns);
+    if (perf->paused)
+        return;
+    index = session_thread_of(perf, thread, session_at(perf->session, rec->time_ns));
     perf->session->threads[index].name = strings_add_str(&perf->session->strings, rec->comm.name);
 }
 
@@ -134,8 +148,11 @@ static void on_fork(struct perf *perf, const struct perf_record *rec)
 
     if (rec->pid != rec->task.parent_pid) {
         child = process_of(perf, rec->pid, !parent);
-        if (parent)
+        child->parent_pid = rec->task.parent_pid;
+        if (parent) {
             maps_fork(&perf->maps, &child->space, &parent->space);
+            memcpy(child->name, parent->name, sizeof(child->name));
+        }
         if (perf->options.listener.forked)
             perf->options.listener.forked(perf->options.listener.ctx, (pid_t)rec->task.parent_pid, (pid_t)rec->pid,
                                           rec->time_ns);
@@ -398,8 +415,8 @@ static void adopt_threads(struct perf *perf, const struct tid_list *list, size_t
         pid_t pid = process_of_tid(list->tids[i]);
 
         if (pid > 0)
-            perf_tasks_thread(&perf->tasks, process_of(perf, (uint32_t)pid, true), (uint32_t)list->tids[i])
-                ->own_event = !perf->system_wide;
+            perf_tasks_thread(&perf->tasks, process_of(perf, (uint32_t)pid, true), (uint32_t)list->tids[i])->own_event =
+                !perf->system_wide;
     }
 }
 
@@ -663,12 +680,14 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
     publish_stops(perf);
     cover_the_rest(perf, kernel_us);
     if (perf->lost)
-        session_warn(perf->session, "%llu stack samples were lost because rustscope got too little CPU time: a lower -F",
+        session_warn(perf->session,
+                     "%llu stack samples were lost because rustscope got too little CPU time: a lower -F",
                      (unsigned long long)perf->lost);
     if (perf->throttled)
-        session_warn(perf->session, "the kernel throttled sampling %llu times: a lower -F, or sudo sysctl "
-                     "kernel.perf_event_max_sample_rate=%ld", (unsigned long long)perf->throttled,
-                     2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
+        session_warn(perf->session,
+                     "the kernel throttled sampling %llu times: a lower -F, or sudo sysctl "
+                     "kernel.perf_event_max_sample_rate=%ld",
+                     (unsigned long long)perf->throttled, 2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
     stack_memory_remember(perf->options.program, perf->plan.stack_bytes, perf->stacks.truncated + perf->stacks.stitched,
                           perf->samples);
     maps_publish_open_paths(&perf->maps);

@@ -48,9 +48,9 @@ struct perf_record {
             uint64_t regs_abi;    /* 0: the sample has no user registers (a kernel thread) */
             const uint64_t *regs; /* one for each bit of regs_mask, lowest first */
             const uint8_t *stack;
-            size_t stack_bytes;  /* of STACK that are valid */
-            size_t stack_asked;  /* what the event asked for: equal to stack_bytes when the dump may be cut off */
-            bool in_kernel;      /* the CPU was in kernel mode */
+            size_t stack_bytes; /* of STACK that are valid */
+            size_t stack_asked; /* what the event asked for: equal to stack_bytes when the dump may be cut off */
+            bool in_kernel;     /* the CPU was in kernel mode */
         } sample;
         struct {
             uint64_t start, len, pgoff;

@@ -6,7 +6,12 @@
 #include <string.h>
 
 /* Constants of kernels newer than the oldest headers that we build with. */
-enum { MISC_MMAP_BUILD_ID = 1 << 14, MISC_COMM_EXEC = 1 << 13, MISC_SWITCH_OUT = 1 << 13, MISC_SWITCH_PREEMPT = 1 << 14 };
+enum {
+    MISC_MMAP_BUILD_ID = 1 << 14,
+    MISC_COMM_EXEC = 1 << 13,
+    MISC_SWITCH_OUT = 1 << 13,
+    MISC_SWITCH_PREEMPT = 1 << 14
+};
 
 /* What is left of a record. Reading beyond its end gives zeros and sets `bad`, so that decoders stay straight lines. */
 struct cursor {

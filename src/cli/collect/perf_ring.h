@@ -17,7 +17,7 @@
  * that is later than that after all is delivered late, not lost.
  */
 struct perf_ring {
-    void *map;        /* the control page and the data pages behind it; NULL: no ring */
+    void *map; /* the control page and the data pages behind it; NULL: no ring */
     size_t map_bytes;
     const uint8_t *data;
     size_t data_bytes; /* a power of two */
@@ -34,7 +34,7 @@ struct perf_merge {
     struct perf_layout layout;
     struct perf_ring *rings;
     size_t ring_count;
-    size_t current;      /* the ring whose record was handed out last */
+    size_t current; /* the ring whose record was handed out last */
     bool handed_out;
     uint64_t bad_records; /* skipped: they lied about their contents */
     uint64_t resyncs;     /* a ring was emptied unread: a record's size was impossible */

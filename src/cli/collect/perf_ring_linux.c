@@ -83,8 +83,8 @@ static bool look_ahead(struct perf_merge *merge, struct perf_ring *ring)
         memcpy(&header, contiguous(ring, ring->tail, sizeof(header)), sizeof(header));
         /* The kernel publishes whole records: one that is longer than what is there is as wrong as one of size 0. */
         if (unread <= ring->data_bytes && header.size <= unread)
-            size = perf_record_parse(&merge->layout, contiguous(ring, ring->tail, header.size), header.size,
-                                     &ring->next);
+            size =
+                perf_record_parse(&merge->layout, contiguous(ring, ring->tail, header.size), header.size, &ring->next);
         if (size <= 0) {
             ring->tail = ring->head;
             give_back(ring);

@@ -85,7 +85,8 @@ static void read_beyond(struct perf_stitch *stitch)
     if (rs_clock_mono_ns() - sample->time_ns > STITCH_MAX_AGE_NS)
         return;
     got = process_vm_readv((pid_t)sample->tid, &local, 1, &remote, 1, 0);
-    if (got <= (ssize_t)known || memcmp(stitch->bytes, sample->sample.stack + sample->sample.stack_bytes - known, known))
+    if (got <= (ssize_t)known ||
+        memcmp(stitch->bytes, sample->sample.stack + sample->sample.stack_bytes - known, known))
         return;
     stitch->lo = end - known;
     stitch->hi = stitch->lo + ((uint64_t)got & ~UINT64_C(7));
@@ -273,9 +274,9 @@ static int32_t add_kernel_frames(struct perf_stacks *stacks, const struct perf_r
     while (end < count && chain[end] < PERF_CONTEXT_MAX) /* up to the next context marker */
         end++;
     if (begin == end)
-        return sample->sample.in_kernel ? calltree_child(&stacks->session->tree, node,
-                                                         kernel_frame(stacks, sample->sample.ip))
-                                        : node;
+        return sample->sample.in_kernel
+                   ? calltree_child(&stacks->session->tree, node, kernel_frame(stacks, sample->sample.ip))
+                   : node;
     for (size_t i = end; i-- > begin;)
         node = calltree_child(&stacks->session->tree, node, kernel_frame(stacks, i > begin ? chain[i] - 1 : chain[i]));
     return node;

@@ -9,19 +9,20 @@
 /* The processes and threads that perf's records speak of, by pid and tid. */
 struct perf_process {
     struct perf_process *next;
-    uint32_t pid;
-    uint32_t thread_count;      /* of its threads that are in the table */
+    uint32_t pid, parent_pid;
+    char name[16];         /* comm */
+    uint32_t thread_count; /* of its threads that are in the table */
     struct address_space space;
-    int32_t session_index;      /* valid in drain session_index_drain */
+    int32_t session_index; /* valid in drain session_index_drain */
     uint64_t session_index_drain;
-    uint64_t reread_after_ns;   /* maps are read again for an unmapped pc no earlier than this */
+    uint64_t reread_after_ns; /* maps are read again for an unmapped pc no earlier than this */
 };
 
 struct perf_thread {
     struct perf_thread *next;
     uint32_t tid;
     struct perf_process *process;
-    bool own_event;         /* opened for this very thread: what it inherited as well must not count twice */
+    bool own_event;          /* opened for this very thread: what it inherited as well must not count twice */
     int32_t session_process; /* for which session_index holds; -1 */
     uint32_t session_index;
     uint64_t off_since_ns; /* switched off the CPU at; 0: it runs */

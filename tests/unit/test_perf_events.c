@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "collect/perf_events.h"
+
+#include "suite.h"
+
+START_TEST(a_small_machine_gets_what_is_asked_for)
+{
+    struct perf_plan plan = perf_plan_make(2, 997, 32768);
+
+    ck_assert_uint_eq(plan.rate_hz, 997);
+    ck_assert_uint_eq(plan.stack_bytes, 32768);
+    ck_assert_uint_eq(plan.period_ns, 1003000);
+    ck_assert(!plan.rate_capped);
+    ck_assert(!plan.stack_capped);
+}
+END_TEST
+
+START_TEST(the_dump_shrinks_before_the_rate_does)
+{
+    struct perf_plan plan = perf_plan_make(8, 1000, 65528);
+
+    ck_assert_uint_eq(plan.rate_hz, 1000);
+    ck_assert_uint_eq(plan.stack_bytes, 16384);
+    ck_assert(plan.stack_capped);
+    ck_assert(!plan.rate_capped);
+
+    plan = perf_plan_make(16, 997, 32768);
+    ck_assert_uint_eq(plan.rate_hz, 500);
+    ck_assert(plan.rate_capped);
+}
+END_TEST
+
+START_TEST(the_caps_hold_for_every_machine_and_rate)
+{
+    for (unsigned cpus = 1; cpus <= 512; cpus++) {
+        for (unsigned rate = 1; rate <= 10000; rate = rate * 3 + 1) {
+            struct perf_plan plan = perf_plan_make(cpus, rate, 65536);
+            uint64_t floor_rate = rate < 49 ? rate : 49;
+
+            ck_assert_uint_ge(plan.rate_hz, floor_rate);
+            ck_assert_uint_le(plan.rate_hz, rate);
+            ck_assert_uint_eq(plan.period_ns % 1000, 0);
+            ck_assert_uint_eq(plan.stack_bytes % 8, 0);
+            if (plan.rate_hz > floor_rate) {
+                ck_assert_uint_le((uint64_t)cpus * plan.rate_hz, PERF_MAX_SAMPLES_PER_SEC);
+                ck_assert_uint_le((uint64_t)cpus * plan.rate_hz * plan.stack_bytes, PERF_MAX_DUMP_BYTES_PER_SEC);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(an_odd_dump_size_is_rounded_and_a_huge_one_limited)
+{
+    ck_assert_uint_eq(perf_plan_make(1, 100, 1001).stack_bytes, 1000);
+    ck_assert_uint_eq(perf_plan_make(1, 100, 1u << 20).stack_bytes, PERF_STACK_MAX_BYTES);
+}
+END_TEST
+
+SUITE("perf_events", a_small_machine_gets_what_is_asked_for, the_dump_shrinks_before_the_rate_does,
+      the_caps_hold_for_every_machine_and_rate, an_odd_dump_size_is_rounded_and_a_huge_one_limited)

@@ -396,6 +396,12 @@ static int open_watched(struct watched *w, pid_t pid, struct rs_err *err)
     return 0;
 }
 
+static void add_cpu(struct sampler *sampler, uint32_t index, uint64_t ns)
+{
+    sampler->session->processes[index].cpu_ns += ns;
+    sampler->cpu_total_ns += ns;
+}
+
 int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin origin, uint64_t now_ns,
                       struct rs_err *err)
 {
@@ -429,6 +435,8 @@ int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin or
         read_cpu(&w, &w.cpu_ns);
     if (origin == SAMPLER_LAUNCHED)
         memory_spike_update(&w.spike, now_ns, 0, sampler->options.spike_mem_bytes);
+    if (origin == SAMPLER_FORKED && read_cpu(&w, &w.cpu_ns))
+        add_cpu(sampler, w.index, w.cpu_ns); /* it may be gone before the next tick */
     GROW(sampler->watched, sampler->count + 1, sampler->cap);
     sampler->watched[sampler->count++] = w;
     sampler->alive++;
@@ -464,12 +472,6 @@ static void new_image(struct sampler *sampler, struct watched *w, const struct p
     w->startstack = stat->startstack;
     w->thread_count = 0;
     describe_image(s, w, stat);
-}
-
-static void add_cpu(struct sampler *sampler, uint32_t index, uint64_t ns)
-{
-    sampler->session->processes[index].cpu_ns += ns;
-    sampler->cpu_total_ns += ns;
 }
 
 /*

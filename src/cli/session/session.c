@@ -84,7 +84,6 @@ void session_free(struct session *s)
     free(s->diagnostics.stop_reasons);
     free(s->diagnostics.folded);
     free(s->diagnostics.warnings);
-    free(s->extra_json);
     free(s);
 }
 

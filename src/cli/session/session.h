@@ -257,7 +257,6 @@ struct session {
     size_t hotspot_count;
 
     struct diagnostics diagnostics;
-    char *extra_json; /* sections this version does not know, kept when a file is rewritten; NULL without */
 };
 
 enum { CPU_ROW_WEIGHT_US, CPU_ROW_SAMPLES };

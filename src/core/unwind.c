@@ -52,6 +52,15 @@ static const struct rs_unwind_module *find_module(struct rs_unwinder *u, uint64_
     return u->find ? u->find(u->ctx, pc, scratch) : rs_unwind_find_local(u->ctx, pc, scratch);
 }
 
+/*
+ * Whether PC, without unwind information, is in the code that an object is entered by: the loader's own _start, and
+ * that of programs whose C library has none for it. There is no caller. (ld.so's is 80 bytes long.)
+ */
+static bool in_entry_code(const struct rs_unwind_module *m, uint64_t pc)
+{
+    return m->entry && pc - m->entry < 128;
+}
+
 uint32_t rs_rule_decode(const struct rs_unwind_module *m, uint64_t address)
 {
     struct rs_cfi_row row;
@@ -62,7 +71,7 @@ uint32_t rs_rule_decode(const struct rs_unwind_module *m, uint64_t address)
     case RS_CFI_OK:
         return rs_cfi_row_rule(&row, address - 1);
     case RS_CFI_ABSENT:
-        return RS_RULE_FP_CHAIN;
+        return in_entry_code(m, address - 1) ? RS_RULE_ROOT : RS_RULE_FP_CHAIN;
     default:
         return RS_RULE_BAD;
     }
@@ -327,6 +336,8 @@ static enum rs_stop slow_step(struct rs_unwinder *u, struct walk *w)
     if (status == RS_CFI_OK) {
         signal_frame = row.signal_frame;
         stop = row_apply(u, &row, regs);
+    } else if (m && in_entry_code(m, pc)) {
+        return RS_STOP_ROOT;
     } else if (at_trampoline(u, regs->reg[RS_REG_PC])) {
         signal_frame = true;
         stop = signal_step(u, regs);

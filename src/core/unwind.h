@@ -85,6 +85,7 @@ struct rs_fde_ref {
  */
 struct rs_unwind_module {
     uint64_t start, end; /* the addresses that it covers */
+    uint64_t entry;      /* where the kernel or the loader starts it; 0: unknown */
     uint64_t bias;       /* address in the process - address in the file's program headers */
     uint64_t abs_bias;   /* what absolute pointers inside .eh_frame lack: bias, or 0 where they were relocated */
     struct rs_cfi_section eh, debug; /* .eh_frame, .debug_frame; len 0 if absent */
@@ -102,6 +103,12 @@ struct rs_unwind_module {
  */
 int rs_unwind_module_elf(struct rs_unwind_module *m, const void *file, size_t len, uint64_t start, uint64_t end,
                          uint64_t bias);
+
+/*
+ * The load bias of the ELF file image FILE, one of whose executable mappings (in /proc/PID/maps or an MMAP2 record)
+ * starts at address START with file offset OFFSET. False if no executable segment of the file is mapped like that. Reads nothing outside FILE.
+ */
+bool rs_elf_bias(const void *file, size_t len, uint64_t start, uint64_t offset, uint64_t *bias);
 
 /*
  * Sort the FDEs of a module that has no search table (.debug_frame, or linked without --eh-frame-hdr) into REFS, at

@@ -55,6 +55,32 @@ bool rs_unwind_use_hdr(struct rs_unwind_module *m, const uint8_t *hdr, size_t le
     return true;
 }
 
+bool rs_elf_bias(const void *file, size_t len, uint64_t start, uint64_t offset, uint64_t *bias)
+{
+    bool found = false;
+    Elf64_Ehdr eh;
+
+    if (!rs_elf_header(file, len, &eh) || eh.e_phentsize != sizeof(Elf64_Phdr))
+        return false;
+    for (unsigned i = 0; i < eh.e_phnum; i++) {
+        const uint8_t *at = file_range(file, len, eh.e_phoff + (uint64_t)i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
+        uint64_t first;
+        Elf64_Phdr ph;
+
+        if (!at)
+            break;
+        memcpy(&ph, at, sizeof(ph));
+        first = ph.p_offset & ~(uint64_t)4095;
+        if (ph.p_type != PT_LOAD || !(ph.p_flags & PF_X) || offset < first || offset - first >= ph.p_memsz + 4096)
+            continue;
+        /* A mapping begins where its segment does, unless mprotect() has split it: then any that holds it will do. */
+        if (!found || offset == first)
+            *bias = start - offset + ph.p_offset - ph.p_vaddr;
+        found = true;
+    }
+    return found;
+}
+
 /* The bytes from link-time address VADDR to the end of the segment that holds it, as far as the file has them. */
 static struct rs_cfi_section segment_tail(const uint8_t *file, size_t size, const Elf64_Ehdr *eh, uint64_t vaddr)
 {
@@ -139,6 +165,7 @@ int rs_unwind_module_elf(struct rs_unwind_module *m, const void *file, size_t le
     m->abs_bias = bias;
     if (!rs_elf_header(file, len, &eh))
         return -ENOEXEC;
+    m->entry = eh.e_entry ? eh.e_entry + bias : 0;
     if (eh.e_phentsize == sizeof(Elf64_Phdr))
         use_eh_frame_hdr(m, file, len, &eh);
     if (!m->eh.len) {

@@ -55,6 +55,7 @@ static void use_mapped_hdr(struct rs_unwind_module *m, uint64_t hdr)
     if (hdr < m->start || hdr >= m->end || m->end - m->start < sizeof(eh) ||
         !rs_elf_header((const uint8_t *)(uintptr_t)m->start, sizeof(eh), &eh))
         return;
+    m->entry = eh.e_entry ? eh.e_entry + m->bias : 0;
     tail = mapped_tail(m, &eh, hdr);
     if (!rs_unwind_use_hdr(m, (const uint8_t *)(uintptr_t)hdr, tail, hdr, &eh_addr))
         return;

@@ -12,6 +12,12 @@ int rs_unwind_module_elf(struct rs_unwind_module *m, const void *file, size_t le
     return -ENOEXEC;
 }
 
+bool rs_elf_bias(const void *file, size_t len, uint64_t start, uint64_t offset, uint64_t *bias)
+{
+    (void)file, (void)len, (void)start, (void)offset, (void)bias;
+    return false;
+}
+
 const struct rs_unwind_module *rs_unwind_find_local(void *ctx, uint64_t pc, struct rs_unwind_module *scratch)
 {
     (void)ctx, (void)pc, (void)scratch;

@@ -4,13 +4,20 @@
 #include <stdio.h>
 
 #include "report/json.h"
+#include "report/summary.h"
 
 int conclude(struct session *session, const char *output, bool quiet, struct rs_err *err)
 {
     uint64_t bytes = 0;
     int rc = session_write_file(session, output, &bytes, err);
 
-    if (!quiet && !rc)
-        fprintf(stderr, "rustscope: wrote %s (%llu bytes)\n", output, (unsigned long long)bytes);
+    if (!quiet) {
+        struct summary_options page = {0};
+
+        summary_options_for(stderr, &page);
+        page.path = rc ? NULL : output;
+        page.path_bytes = bytes;
+        summary_print(stderr, session, &page);
+    }
     return rc;
 }

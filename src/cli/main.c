@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@ static int help(void)
 
 int main(int argc, char **argv)
 {
+    /* What the terminal can show; numbers stay those of the C locale. */
+    setlocale(LC_CTYPE, "");
     if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")))
         return help();
     if (argc == 2 && !strcmp(argv[1], "--version")) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "tui/canvas.h"
+#include "report/canvas.h"
 
 /*
  * Where the panes go on a screen of any size: a pure function. Panes that have no room fold away in a fixed order

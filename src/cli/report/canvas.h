@@ -8,14 +8,15 @@
 #include "report/format.h"
 
 /*
- * A grid of character cells in memory. Panes draw into it, and terminal.c copies it to ncurses; that split makes every
- * drawing function pure and testable by comparing text. Everything is clipped to the given rectangle and the grid.
+ * A grid of character cells in memory. The summary and the panes of the live screen draw into it; summary.c prints it and
+ * tui/terminal.c copies it to ncurses. That split makes every drawing function pure and testable by comparing text.
+ * Everything is clipped to the given rectangle and the grid.
  */
 struct rect {
     int row, col, rows, cols; /* rows or cols 0: not on the screen */
 };
 
-/* What a cell means; terminal.c decides which colour or attribute says so. */
+/* What a cell means; the printers decide which colour or attribute says so. */
 enum style {
     STYLE_NORMAL,
     STYLE_DIM,   /* frames, axes, what is only context */

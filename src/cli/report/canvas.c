@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tui/canvas.h"
+#include "report/canvas.h"
 
 #include <stdarg.h>
 #include <stdio.h>

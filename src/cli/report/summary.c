@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/summary.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/totals.h"
+
+enum {
+    PAGE_ROWS = 200,
+    SPIKES_SHOWN = 8,
+    FUNCTIONS_SHOWN = 10,
+    HOLDERS_SHOWN = 3,
+    PATH_FRAMES = 5,
+    LABEL_COL = 2,
+    SPARK_COL = 11,
+};
+
+/* The page as it is being filled. */
+struct page {
+    struct canvas *canvas;
+    const struct session *s;
+    const struct summary_options *options;
+    struct totals totals;
+    uint64_t from_ns, to_ns;
+    int row, cols;
+};
+
+static const char *text_of(const struct page *page, string_id id)
+{
+    return strings_get(&page->s->strings, id);
+}
+
+/* Puts TEXT at COL of the current row if it fits whole; returns the column behind it and a gap of two, else COL. */
+static int piece(struct page *page, int col, enum style style, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static int piece(struct page *page, int col, enum style style, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    int needed;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    needed = fmt_cols(text, page->options->charset);
+    if (col + needed > page->cols)
+        return col;
+    return col + canvas_text(page->canvas, page->row, col, needed, text, style) + 3;
+}
+
+static void next_row(struct page *page)
+{
+    if (page->row < PAGE_ROWS - 1)
+        page->row++;
+}
+
+/* Wraps TEXT from COL on, indenting what follows by INDENT. */
+static void paragraph(struct page *page, int col, int indent, enum style style, const char *text)
+{
+    char word[256];
+    int at = col;
+
+    while (*text) {
+        size_t len = strcspn(text, " "), gap = strspn(text + len, " ");
+        int cols;
+
+        snprintf(word, sizeof(word), "%.*s", (int)len, text);
+        cols = fmt_cols(word, page->options->charset);
+        if (at > col && at + cols > page->cols) {
+            next_row(page);
+            col = at = indent;
+        }
+        at += canvas_text(page->canvas, page->row, at, page->cols - at, word, style) + 1;
+        text += len + gap;
+    }
+    next_row(page);
+}
+
+/* -- head --------------------------------------------------------------------------------------------------------- */
+
+static void program_text(const struct page *page, char *out, size_t cap)
+{
+    const struct session_meta *meta = &page->s->meta;
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < meta->argc && used < cap - 1; i++) {
+        const char *arg = text_of(page, meta->argv[i]);
+        const char *slash = i == 0 ? strrchr(arg, '/') : NULL;
+
+        used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", slash && slash[1] ? slash + 1 : arg);
+    }
+    if (!meta->argc) {
+        const char *name = page->s->process_count ? text_of(page, page->s->processes[0].name) : "";
+
+        if (meta->pid > 0)
+            snprintf(out, cap, *name ? "%s (pid %d)" : "%spid %d", name, meta->pid);
+        else
+            snprintf(out, cap, "%s", *name ? name : "session");
+    }
+}
+
+static void ending_text(const struct session_meta *meta, char *out, size_t cap)
+{
+    if (meta->stop_reason == STOP_DURATION)
+        snprintf(out, cap, "end of duration");
+    else if (meta->stop_reason == STOP_DETACHED)
+        snprintf(out, cap, "detached");
+    else if (meta->exit_signal)
+        snprintf(out, cap, "%s%s", meta->stop_reason == STOP_INTERRUPT ? "interrupted, " : "killed by SIG",
+                 meta->stop_reason == STOP_INTERRUPT ? "" : sigabbrev_np(meta->exit_signal));
+    else if (meta->exit_code >= 0)
+        snprintf(out, cap, "%sexit %d", meta->stop_reason == STOP_INTERRUPT ? "interrupted, " : "", meta->exit_code);
+    else
+        snprintf(out, cap, "%s", stop_reason_name(meta->stop_reason));
+    if (meta->exit_signal && meta->stop_reason == STOP_INTERRUPT)
+        snprintf(out, cap, "interrupted (SIG%s)", sigabbrev_np(meta->exit_signal));
+}
+
+static void draw_head(struct page *page)
+{
+    const struct session_meta *meta = &page->s->meta;
+    const struct summary_options *o = page->options;
+    bool bad = meta->exit_signal || meta->exit_code > 0;
+    char program[1024], ending[64], times[128], file[512] = "";
+    int col, right, needed;
+
+    program_text(page, program, sizeof(program));
+    ending_text(meta, ending, sizeof(ending));
+    if (o->window)
+        snprintf(times, sizeof(times), "%s to %s of %s", fmt_clock((double)page->from_ns / 1e9).s,
+                 fmt_clock((double)page->to_ns / 1e9).s, fmt_span((double)page->s->duration_ns / 1e9).s);
+    else
+        snprintf(times, sizeof(times), "%s", fmt_span((double)page->s->duration_ns / 1e9).s);
+    if (o->path && o->path_bytes)
+        snprintf(file, sizeof(file), "%.400s (%s)", o->path, fmt_bytes((double)o->path_bytes).s);
+    else if (o->path)
+        snprintf(file, sizeof(file), "%.400s", o->path);
+
+    col = canvas_text(page->canvas, page->row, 0, page->cols, "rustscope", STYLE_DIM) + 2;
+    right = fmt_cols(times, o->charset) + 3 + fmt_cols(ending, o->charset);
+    /* The name is cut before the numbers are; the file moves to a line of its own before the name is cut. */
+    needed = fmt_cols(program, o->charset);
+    bool file_below = *file && col + needed + 3 + right + 3 + fmt_cols(file, o->charset) > page->cols;
+    if (needed > page->cols - col - right - 3)
+        needed = page->cols - col - right - 3;
+    col += canvas_text(page->canvas, page->row, col, needed, program, STYLE_TITLE) + 3;
+    col = piece(page, col, STYLE_NORMAL, "%s", times);
+    piece(page, col, bad ? STYLE_SPIKE : STYLE_NORMAL, "%s", ending);
+    if (*file && file_below) {
+        next_row(page);
+        canvas_text(page->canvas, page->row, SPARK_COL, page->cols - SPARK_COL, file, STYLE_DIM);
+    } else if (*file) {
+        canvas_text_right(page->canvas, page->row, 0, page->cols, file, STYLE_DIM);
+    }
+    next_row(page);
+    next_row(page);
+}
+
+/* -- metrics ------------------------------------------------------------------------------------------------------ */
+
+static int spark_cells(const struct page *page)
+{
+    return page->cols >= 90 ? 32 : page->cols >= 76 ? 22 : 16;
+}
+
+static bool is_flat(const double *values, size_t count)
+{
+    const double *first = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i]))
+            continue;
+        if (first && values[i] != *first)
+            return false;
+        first = first ? first : &values[i];
+    }
+    return true;
+}
+
+/* The metric's sparkline, a plain line where nothing changes, at SPARK_COL; returns the column behind it. */
+static int draw_spark(struct page *page, const char *label, enum metric metric, enum style style)
+{
+    const struct series *line = &page->s->timeline;
+    size_t from = (size_t)(page->from_ns / line->interval_ns), count = 0;
+    int cells = spark_cells(page);
+    char spark[SUMMARY_MAX_COLS * 3 + 1];
+    double values[TIMELINE_POINTS];
+
+    for (size_t i = from; i < line->count && i * line->interval_ns < page->to_ns && count < TIMELINE_POINTS; i++)
+        values[count++] = series_get(line, metric, i);
+    canvas_text(page->canvas, page->row, LABEL_COL, SPARK_COL - LABEL_COL - 1, label, STYLE_NORMAL);
+    if (is_flat(values, count)) {
+        for (int i = 0; i < cells; i++)
+            canvas_put(page->canvas, page->row, SPARK_COL + i,
+                       canvas_box_glyph(page->options->charset, EDGE_LEFT | EDGE_RIGHT), style);
+    } else {
+        fmt_sparkline(spark, sizeof(spark), values, count, cells, 0, page->options->charset);
+        canvas_text(page->canvas, page->row, SPARK_COL, cells, spark, style);
+    }
+    return SPARK_COL + cells + 2;
+}
+
+static void draw_metrics(struct page *page)
+{
+    const struct totals *t = &page->totals;
+    bool several = t->processes > 1;
+    int col;
+
+    if (isfinite(t->cpu_avg_pct)) {
+        col = draw_spark(page, "CPU", METRIC_CPU_PCT, STYLE_FINE);
+        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_pct(t->cpu_avg_pct).s);
+        col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_pct(t->cpu_peak_pct).s);
+        piece(page, col, STYLE_DIM, several ? "%s in %zu processes" : "%s on %zu thread%s",
+              fmt_span((double)t->cpu_ns / 1e9).s, several ? t->processes : t->threads, t->threads == 1 ? "" : "s");
+        next_row(page);
+    }
+    if (isfinite(t->heap_avg_bytes)) {
+        col = draw_spark(page, t->heap_is_live ? "heap" : "memory", totals_heap_metric(page->s), STYLE_FINE);
+        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_bytes(t->heap_avg_bytes).s);
+        col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_bytes(t->heap_peak_bytes).s);
+        if (isfinite(t->heap_peak_at_ns))
+            piece(page, col, STYLE_DIM, "at %s", fmt_clock(t->heap_peak_at_ns / 1e9).s);
+        next_row(page);
+    }
+    if (isfinite(t->thread_avg)) {
+        col = draw_spark(page, "threads", METRIC_THREADS, STYLE_DIM);
+        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_si(round(t->thread_avg * 10) / 10, "").s);
+        piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->thread_peak, "").s);
+        next_row(page);
+    }
+    if (isfinite(t->fd_peak)) {
+        col = draw_spark(page, "fds", METRIC_OPEN_FDS, STYLE_DIM);
+        col = piece(page, col, STYLE_NORMAL, "end %7s", fmt_si(t->fd_last, "").s);
+        piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->fd_peak, "").s);
+        next_row(page);
+    }
+    if (t->read_bytes + t->write_bytes > 0) {
+        canvas_text(page->canvas, page->row, LABEL_COL, SPARK_COL, "disk", STYLE_NORMAL);
+        col = piece(page, SPARK_COL, STYLE_NORMAL, "read %s", fmt_bytes(t->read_bytes).s);
+        piece(page, col, STYLE_NORMAL, "written %s", fmt_bytes(t->write_bytes).s);
+        next_row(page);
+    }
+}
+
+/* -- spikes ------------------------------------------------------------------------------------------------------- */
+
+static bool in_window(const struct page *page, const struct memory_event *event)
+{
+    return event->start_ns <= page->to_ns && event->end_ns >= page->from_ns;
+}
+
+static bool is_spike(const struct memory_event *event)
+{
+    return event->type == EVENT_MEMORY_SPIKE || event->type == EVENT_CPU_SPIKE;
+}
+
+static void spike_text(const struct memory_event *event, char *out, size_t cap)
+{
+    double span = (double)(event->end_ns - event->start_ns) / 1e9;
+
+    if (event->type == EVENT_MEMORY_SPIKE)
+        snprintf(out, cap, "%s in %s", fmt_bytes((double)event->size_bytes).s, fmt_span(span).s);
+    else
+        snprintf(out, cap, "CPU %s for %s", fmt_pct(event->peak).s, fmt_span(span).s);
+}
+
+static void draw_spike(struct page *page, const struct memory_event *event)
+{
+    enum { WHAT_COL = 13, WHY_COL = 36 };
+    char text[128], why[256] = "";
+    size_t used = 0;
+    int end = page->cols;
+
+    spike_text(event, text, sizeof(text));
+    canvas_text(page->canvas, page->row, 4, 10, fmt_clock((double)event->start_ns / 1e9).s, STYLE_NORMAL);
+    canvas_printf(page->canvas, page->row, WHAT_COL, WHY_COL - WHAT_COL - 1, STYLE_SPIKE, "%s%s",
+                  event->type == EVENT_MEMORY_SPIKE ? "+" : "", text);
+    if (event->type == EVENT_MEMORY_SPIKE && event->allocation_count) {
+        const struct event_allocation *top = &event->allocations[0];
+
+        snprintf(why, sizeof(why), "%.250s", text_of(page, top->path));
+        canvas_text_right(page->canvas, page->row, page->cols - 9, 9, fmt_bytes((double)top->bytes).s, STYLE_NORMAL);
+        end -= 10;
+    } else {
+        for (size_t i = 0; i < event->function_count && i < 3 && used < sizeof(why) - 1; i++)
+            used += (size_t)snprintf(why + used, sizeof(why) - used, "%s%.70s %s", i ? "   " : "",
+                                     text_of(page, event->functions[i].name), fmt_pct(event->functions[i].pct).s);
+    }
+    if (!*why && event->process > 0 && (size_t)event->process < page->s->process_count)
+        snprintf(why, sizeof(why), "%s (pid %d)", text_of(page, page->s->processes[event->process].name),
+                 page->s->processes[event->process].pid);
+    canvas_text(page->canvas, page->row, WHY_COL, end - WHY_COL, why, STYLE_NORMAL);
+    next_row(page);
+}
+
+/* How much an event counts when not all can be shown. */
+static double weight(const struct memory_event *event)
+{
+    double span = (double)(event->end_ns - event->start_ns) / 1e9;
+
+    /* A megabyte and ten milliseconds of a core weigh about the same to a reader. */
+    return event->type == EVENT_MEMORY_SPIKE ? (double)event->size_bytes / 1e6 : span * event->peak;
+}
+
+static void draw_spikes(struct page *page)
+{
+    const struct session *s = page->s;
+    size_t shown = 0, total = page->totals.spikes;
+    double lightest = 0;
+
+    if (!total)
+        return;
+    next_row(page);
+    canvas_printf(page->canvas, page->row, LABEL_COL, page->cols, STYLE_TITLE, "Spikes (%zu)", total);
+    next_row(page);
+    /* The heaviest ones, in order of time: the least weight that is shown. */
+    if (total > SPIKES_SHOWN) {
+        double top[SPIKES_SHOWN] = {0};
+
+        for (size_t i = 0; i < s->event_count; i++) {
+            double w = is_spike(&s->events[i]) && in_window(page, &s->events[i]) ? weight(&s->events[i]) : 0;
+
+            for (int k = 0; k < SPIKES_SHOWN; k++)
+                if (w > top[k]) {
+                    double swap = top[k];
+
+                    top[k] = w;
+                    w = swap;
+                }
+        }
+        lightest = top[SPIKES_SHOWN - 1];
+    }
+    for (size_t i = 0; i < s->event_count && shown < SPIKES_SHOWN; i++) {
+        const struct memory_event *event = &s->events[i];
+
+        if (!is_spike(event) || !in_window(page, event) || weight(event) < lightest)
+            continue;
+        draw_spike(page, event);
+        shown++;
+    }
+    if (total > shown) {
+        canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu smaller ones", total - shown);
+        next_row(page);
+    }
+}
+
+/* -- functions ---------------------------------------------------------------------------------------------------- */
+
+static void place_text(const struct page *page, const struct function *f, char *out, size_t cap)
+{
+    const char *file = text_of(page, f->file), *slash = strrchr(file, '/');
+
+    if (*file)
+        snprintf(out, cap, "%s:%u", slash ? slash + 1 : file, f->line);
+    else
+        snprintf(out, cap, "%s", text_of(page, f->module));
+}
+
+static void draw_functions(struct page *page)
+{
+    enum { NUMBER_COLS = 9 };
+    const struct diagnostics *d = &page->s->diagnostics;
+    int bar_cols = page->cols >= 84 ? 12 : 0, place_cols = page->cols >= 72 ? 20 : 0;
+    int numbers = page->cols - (bar_cols ? bar_cols + 2 : 0) - 2 * NUMBER_COLS;
+    int name_cols = numbers - 4 - (place_cols ? place_cols + 2 : 0);
+    size_t shown = 0, left = 0;
+    char text[160];
+
+    if (!page->s->function_count || !d->stack_samples)
+        return;
+    next_row(page);
+    canvas_text(page->canvas, page->row, LABEL_COL, numbers, "Where the time went", STYLE_TITLE);
+    canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, "self", STYLE_DIM);
+    canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, "total", STYLE_DIM);
+    next_row(page);
+    for (size_t i = 0; i < page->s->function_count; i++) {
+        const struct function *f = &page->s->functions[i];
+
+        if (f->layer == LAYER_PROFILER || f->self_pct < 0.05)
+            continue;
+        if (shown++ >= FUNCTIONS_SHOWN) {
+            left++;
+            continue;
+        }
+        canvas_text(page->canvas, page->row, 4, name_cols, text_of(page, f->name),
+                    f->self_pct >= 20 ? STYLE_HOT : STYLE_NORMAL);
+        place_text(page, f, text, sizeof(text));
+        canvas_text(page->canvas, page->row, 4 + name_cols + 2, place_cols, text, STYLE_DIM);
+        canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, fmt_pct1(f->self_pct).s, STYLE_NORMAL);
+        canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, fmt_pct1(f->total_pct).s,
+                          STYLE_NORMAL);
+        fmt_bar(text, sizeof(text), f->self_pct / 100, bar_cols, page->options->charset);
+        canvas_text(page->canvas, page->row, page->cols - bar_cols, bar_cols, text,
+                    f->self_pct >= 20 ? STYLE_HOT : STYLE_FINE);
+        next_row(page);
+    }
+    snprintf(text, sizeof(text), "(%u Hz, %s samples, %s lost)", page->s->meta.stack_rate_hz,
+             fmt_si((double)d->stack_samples, "").s, fmt_si((double)d->stack_lost, "").s);
+    if (left)
+        canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", left);
+    canvas_text_right(page->canvas, page->row, 0, page->cols, text, STYLE_DIM);
+    next_row(page);
+}
+
+/* -- memory ------------------------------------------------------------------------------------------------------- */
+
+/* "createObject ← setCommand ← call": innermost first, without the allocator's own frames. */
+static void node_path(const struct page *page, int32_t node, char *out, size_t cap)
+{
+    const struct calltree *tree = &page->s->tree;
+    const char *arrow = page->options->charset == CHARSET_UTF8 ? " ← " : " < ";
+    size_t used = 0;
+    int frames = 0;
+
+    out[0] = '\0';
+    while (node >= 0 && (size_t)node < tree->node_count && frames < PATH_FRAMES && used < cap - 1) {
+        const struct frame *frame = &tree->frames[tree->nodes[node].frame];
+        const char *name = text_of(page, frame->func);
+
+        node = tree->nodes[node].parent;
+        if (frame->layer == LAYER_ALLOC || frame->layer == LAYER_PROFILER)
+            continue;
+        used += (size_t)snprintf(out + used, cap - used, "%s%s", frames++ ? arrow : "", *name ? name : "[unknown]");
+    }
+}
+
+static void draw_memory(struct page *page)
+{
+    const struct allocations *a = &page->s->allocations;
+    const struct alloc_stats *shown[HOLDERS_SHOWN] = {NULL};
+    char path[512];
+    int col;
+
+    if (!a->measured || !a->total_allocations || page->options->window)
+        return;
+    for (size_t i = 0; i < a->stats_count; i++) {
+        const struct alloc_stats *one = &a->stats[i];
+
+        for (int k = 0; k < HOLDERS_SHOWN && one; k++)
+            if (one->peak_bytes && (!shown[k] || one->peak_bytes > shown[k]->peak_bytes)) {
+                const struct alloc_stats *swap = shown[k];
+
+                shown[k] = one;
+                one = swap;
+            }
+    }
+    next_row(page);
+    col = canvas_text(page->canvas, page->row, LABEL_COL, page->cols, "Memory", STYLE_TITLE) + LABEL_COL + 3;
+    col = piece(page, col, STYLE_NORMAL, "%s allocations", fmt_si((double)a->total_allocations, "").s);
+    col = piece(page, col, STYLE_NORMAL, "%s", fmt_bytes((double)a->total_bytes).s);
+    col = piece(page, col, STYLE_NORMAL, "%s temporary",
+                fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s);
+    snprintf(path, sizeof(path), "leaked %s", fmt_bytes((double)a->leaked_bytes).s);
+    if (col + fmt_cols(path, page->options->charset) > page->cols) {
+        next_row(page);
+        col = LABEL_COL + 9;
+    }
+    col = piece(page, col, a->leaked_bytes > 1000000 ? STYLE_HOT : STYLE_NORMAL, "%s", path);
+    if (col + 11 > page->cols)
+        next_row(page);
+    if (shown[0])
+        canvas_text_right(page->canvas, page->row, page->cols - 12, 12, "at the peak", STYLE_DIM);
+    next_row(page);
+    for (int k = 0; k < HOLDERS_SHOWN && shown[k]; k++) {
+        double share = page->totals.heap_peak_bytes > 0
+                           ? 100.0 * (double)shown[k]->peak_bytes / page->totals.heap_peak_bytes
+                           : NAN;
+
+        node_path(page, shown[k]->node, path, sizeof(path));
+        canvas_text(page->canvas, page->row, 4, page->cols - 4 - 20, path, STYLE_NORMAL);
+        canvas_text_right(page->canvas, page->row, page->cols - 19, 10, fmt_bytes((double)shown[k]->peak_bytes).s,
+                          STYLE_NORMAL);
+        canvas_text_right(page->canvas, page->row, page->cols - 8, 8, fmt_pct(share).s, STYLE_NORMAL);
+        next_row(page);
+    }
+}
+
+/* -- what to do --------------------------------------------------------------------------------------------------- */
+
+/* One sentence on what stands out, only where the numbers carry it. */
+static bool look_first(const struct page *page, char *out, size_t cap)
+{
+    const struct session *s = page->s;
+    const struct allocations *a = &s->allocations;
+    const struct function *top = NULL;
+
+    for (size_t i = 0; i < s->function_count && !top; i++)
+        if (s->functions[i].layer != LAYER_PROFILER)
+            top = &s->functions[i];
+    if (top && s->diagnostics.stack_samples >= 100 && top->self_pct >= 25) {
+        snprintf(out, cap, "%s takes %s of all CPU time by itself.", text_of(page, top->name),
+                 fmt_pct(top->self_pct).s);
+        return true;
+    }
+    for (size_t i = 0; i < s->event_count; i++) {
+        const struct memory_event *event = &s->events[i];
+
+        if (event->type == EVENT_MEMORY_SPIKE && event->allocation_count && in_window(page, event) &&
+            event->allocations[0].bytes * 2 >= event->size_bytes) {
+            snprintf(out, cap, "%s of the %s spike at %s is allocated by %.200s.",
+                     fmt_pct(100.0 * (double)event->allocations[0].bytes / (double)event->size_bytes).s,
+                     fmt_bytes((double)event->size_bytes).s, fmt_clock((double)event->start_ns / 1e9).s,
+                     text_of(page, event->allocations[0].path));
+            return true;
+        }
+    }
+    if (a->measured && a->total_allocations >= 100000 && a->temporary * 2 >= a->total_allocations) {
+        snprintf(out, cap, "%s of %s allocations are freed at once: reuse a buffer.",
+                 fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s,
+                 fmt_si((double)a->total_allocations, "").s);
+        return true;
+    }
+    if (a->measured && a->leaked_bytes >= 1000000 && a->leaked_bytes * 10 >= a->peak_bytes) {
+        snprintf(out, cap, "%s in %s blocks were still allocated at the end.", fmt_bytes((double)a->leaked_bytes).s,
+                 fmt_si((double)a->leaked_count, "").s);
+        return true;
+    }
+    return false;
+}
+
+static void draw_advice(struct page *page)
+{
+    const struct diagnostics *d = &page->s->diagnostics;
+    char text[600];
+
+    if (look_first(page, text + 12, sizeof(text) - 12)) {
+        memcpy(text, "Look first: ", 12);
+        next_row(page);
+        paragraph(page, LABEL_COL, LABEL_COL + 12, STYLE_TITLE, text);
+    }
+    if (d->warning_count)
+        next_row(page);
+    for (size_t i = 0; i < d->warning_count && i < 12; i++) {
+        snprintf(text, sizeof(text), "! %.590s", text_of(page, d->warnings[i]));
+        paragraph(page, LABEL_COL, LABEL_COL + 2, STYLE_HOT, text);
+    }
+    if (page->options->path && strcmp(page->options->path, "-") != 0) {
+        snprintf(text, sizeof(text), "rustscope view %.500s", page->options->path);
+        next_row(page);
+        canvas_text(page->canvas, page->row, LABEL_COL, page->cols, text, STYLE_DIM);
+        next_row(page);
+    }
+}
+
+void summary_draw(struct canvas *canvas, const struct session *s, const struct summary_options *options)
+{
+    struct page page = {.canvas = canvas, .s = s, .options = options, .to_ns = s->duration_ns};
+
+    page.cols = options->cols < SUMMARY_MIN_COLS   ? SUMMARY_MIN_COLS
+                : options->cols > SUMMARY_MAX_COLS ? SUMMARY_MAX_COLS
+                                                   : options->cols;
+    if (options->window) {
+        page.from_ns = options->from_ns;
+        page.to_ns = options->to_ns;
+        totals_compute_window(s, page.from_ns, page.to_ns, &page.totals);
+    } else {
+        totals_compute(s, &page.totals);
+    }
+    canvas->charset = options->charset;
+    canvas_resize(canvas, PAGE_ROWS, page.cols);
+    draw_head(&page);
+    draw_metrics(&page);
+    draw_spikes(&page);
+    draw_functions(&page);
+    draw_memory(&page);
+    draw_advice(&page);
+    canvas->rows = page.row;
+}
+
+/* -- printing ----------------------------------------------------------------------------------------------------- */
+
+void summary_options_for(FILE *out, struct summary_options *options)
+{
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    struct winsize size;
+    bool terminal = isatty(fileno(out));
+
+    options->cols = SUMMARY_MAX_COLS;
+    options->charset = fmt_locale_charset();
+    options->colour = terminal && term && *term && strcmp(term, "dumb") != 0 && !(no_colour && *no_colour);
+    if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
+        options->cols = size.ws_col;
+}
+
+static const char *escape_of(enum style style)
+{
+    switch (style) {
+    case STYLE_DIM:
+        return "\x1b[2m";
+    case STYLE_TITLE:
+        return "\x1b[1m";
+    case STYLE_FINE:
+        return "\x1b[32m";
+    case STYLE_HOT:
+        return "\x1b[33m";
+    case STYLE_SPIKE:
+        return "\x1b[1;31m";
+    default:
+        return "";
+    }
+}
+
+static void print_row(FILE *out, const struct canvas *canvas, int row, bool colour)
+{
+    const struct cell *cells = &canvas->cells[(size_t)row * (size_t)canvas->cols];
+    int end = canvas->cols;
+    unsigned style = STYLE_NORMAL;
+    char glyph[8];
+
+    while (end > 0 && cells[end - 1].glyph == ' ')
+        end--;
+    for (int col = 0; col < end; col++) {
+        if (!cells[col].glyph)
+            continue;
+        if (colour && cells[col].style != style && cells[col].glyph != ' ') {
+            if (style != STYLE_NORMAL)
+                fputs("\x1b[0m", out);
+            style = cells[col].style;
+            fputs(escape_of(style), out);
+        }
+        canvas_glyph_utf8(cells[col].glyph, glyph);
+        fputs(glyph, out);
+    }
+    if (style != STYLE_NORMAL)
+        fputs("\x1b[0m", out);
+    fputc('\n', out);
+}
+
+void summary_print(FILE *out, const struct session *s, const struct summary_options *options)
+{
+    struct canvas canvas = {0};
+
+    summary_draw(&canvas, s, options);
+    for (int row = 0; row < canvas.rows; row++)
+        print_row(out, &canvas, row, options->colour);
+    fflush(out);
+    canvas_release(&canvas);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/summary.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "report/totals.h"
+#include "suite.h"
+
+static const uint64_t SECOND = 1000000000;
+
+static void add_function(struct session *s, size_t i, const char *name, const char *file, unsigned line, double self,
+                         double total)
+{
+    s->functions[i] = (struct function){.name = strings_add_str(&s->strings, name),
+                                        .module = strings_add_str(&s->strings, "redis-server"),
+                                        .file = strings_add_str(&s->strings, file),
+                                        .line = line,
+                                        .layer = LAYER_USER,
+                                        .self_pct = self,
+                                        .total_pct = total};
+}
+
+static struct memory_event *add_event(struct session *s, enum event_type type, uint64_t start_ns)
+{
+    uint32_t index = session_add_event(s, type, start_ns, 0);
+
+    return &s->events[index];
+}
+
+static void add_events(struct session *s)
+{
+    struct memory_event *event = add_event(s, EVENT_MEMORY_SPIKE, 3100 * SECOND / 1000);
+
+    event->end_ns = event->start_ns + 240 * SECOND / 1000;
+    event->size_bytes = 10000000;
+    event->allocations = xcalloc(1, sizeof(*event->allocations));
+    event->allocation_count = 1;
+    event->allocations[0] =
+        (struct event_allocation){0, strings_add_str(&s->strings, "createObject ← setCommand ← call"), 8900000};
+    event = add_event(s, EVENT_CPU_SPIKE, 7800 * SECOND / 1000);
+    event->end_ns = event->start_ns + 1900 * SECOND / 1000;
+    event->peak = 98;
+    event->functions = xcalloc(2, sizeof(*event->functions));
+    event->function_count = 2;
+    event->functions[0] = (struct event_function){strings_add_str(&s->strings, "zmalloc_usable"), 31};
+    event->functions[1] = (struct event_function){strings_add_str(&s->strings, "dictResize"), 22};
+    session_add_event(s, EVENT_MARK, 5 * SECOND, -1);
+}
+
+static void add_allocations(struct session *s)
+{
+    const char *const names[] = {"main", "call", "setCommand", "createObject", "malloc"};
+    int32_t node = CALLTREE_NO_NODE;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        node = calltree_child(&s->tree, node,
+                              calltree_named_frame(&s->tree, strings_add_str(&s->strings, names[i]),
+                                                   i == 4 ? LAYER_ALLOC : LAYER_USER));
+    s->allocations.measured = true;
+    s->allocations.total_allocations = 5310000;
+    s->allocations.total_bytes = 412000000;
+    s->allocations.temporary = 3770000;
+    s->allocations.peak_bytes = 57000000;
+    s->allocations.peak_at_ns = 11200 * SECOND / 1000;
+    s->allocations.stats = xcalloc(1, sizeof(*s->allocations.stats));
+    s->allocations.stats_count = 1;
+    s->allocations.stats[0] = (struct alloc_stats){.node = node, .peak_bytes = 31000000};
+}
+
+/* A run with everything in it, the same every time. */
+static struct session *sample_session(void)
+{
+    struct session *s = session_new(0, 1700000000000);
+    uint32_t process = session_add_process(s, 4121, -1, 0);
+
+    s->meta.argc = 2;
+    s->meta.argv = xcalloc(2, sizeof(*s->meta.argv));
+    s->meta.argv[0] = strings_add_str(&s->strings, "/usr/bin/redis-server");
+    s->meta.argv[1] = strings_add_str(&s->strings, "*:6379");
+    s->meta.exit_code = 0;
+    s->meta.stack_rate_hz = 997;
+    s->duration_ns = 14200 * SECOND / 1000;
+    s->processes[process].cpu_ns = 8700 * SECOND / 1000;
+    for (int i = 0; i < 5; i++)
+        session_thread(s, process, 4121 + i, 0);
+    for (uint64_t at = 0; at < s->duration_ns; at += SECOND / 10) {
+        uint64_t to = at + SECOND / 10;
+
+        session_put_metric(s, METRIC_CPU_PCT, at, to, at < 4 * SECOND ? 30 : at < 8 * SECOND ? 98 : 55);
+        session_put_metric(s, METRIC_HEAP_BYTES, at, to, 20e6 + (double)at / 1e9 * 2.6e6);
+        session_put_metric(s, METRIC_THREADS, at, to, 5);
+        session_put_metric(s, METRIC_OPEN_FDS, at, to, at < 3 * SECOND ? 12 : 31);
+        session_put_cpu_peak(s, at, 98);
+    }
+    add_events(s);
+    add_allocations(s);
+    s->functions = xcalloc(12, sizeof(*s->functions));
+    s->function_count = 12;
+    add_function(s, 0, "dictResize", "src/dict.c", 212, 31.4, 34);
+    add_function(s, 1, "zmalloc_usable", "src/zmalloc.c", 118, 12.7, 12.9);
+    add_function(s, 2, "core::iter::traits::iterator::Iterator::fold<very, long, generic, arguments>", "", 0, 9, 9);
+    for (size_t i = 3; i < 12; i++)
+        add_function(s, i, "smaller", "a.c", 7, 2, 4);
+    s->diagnostics.stack_samples = 8671;
+    session_warn(s, "Kernel frames are missing: kernel.perf_event_paranoid is 2. To see them: sudo sysctl "
+                    "kernel.perf_event_paranoid=1");
+    return s;
+}
+
+static char *page_text(const struct session *s, const struct summary_options *options)
+{
+    size_t len = 0;
+    char *text = NULL;
+    FILE *f = open_memstream(&text, &len);
+
+    summary_print(f, s, options);
+    fclose(f);
+    return text;
+}
+
+static void compare_golden(const char *text, const char *name)
+{
+    char path[512], *golden = calloc(1, 1 << 16);
+    size_t len;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", TEST_GOLDEN_DIR, name);
+    if (getenv("UPDATE_GOLDEN")) {
+        f = fopen(path, "we");
+        ck_assert_ptr_nonnull(f);
+        fputs(text, f);
+        fclose(f);
+    }
+    f = fopen(path, "re");
+    ck_assert_msg(f != NULL, "no %s", path);
+    len = fread(golden, 1, (1 << 16) - 1, f);
+    golden[len] = '\0';
+    fclose(f);
+    ck_assert_msg(!strcmp(golden, text), "%s differs; got:\n%s", name, text);
+    free(golden);
+}
+
+START_TEST(golden_pages)
+{
+    static const struct {
+        const char *name;
+        struct summary_options options;
+    } pages[] = {
+        {"summary_100.txt", {.cols = 100, .charset = CHARSET_UTF8, .path = "rustscope-last.json", .path_bytes = 412000}},
+        {"summary_60.txt", {.cols = 60, .charset = CHARSET_UTF8, .path = "rustscope-last.json", .path_bytes = 412000}},
+        {"summary_80_ascii.txt", {.cols = 80, .charset = CHARSET_ASCII, .path = "a.json", .path_bytes = 412000}},
+        {"summary_window.txt",
+         {.cols = 80, .charset = CHARSET_UTF8, .window = true, .from_ns = 2000000000, .to_ns = 4000000000}},
+    };
+    struct session *s = sample_session();
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+        char *text = page_text(s, &pages[i].options);
+
+        compare_golden(text, pages[i].name);
+        free(text);
+    }
+    session_free(s);
+}
+END_TEST
+
+START_TEST(no_line_is_wider_than_the_page)
+{
+    struct session *s = sample_session();
+
+    for (int cols = 1; cols <= 120; cols++) {
+        struct summary_options options = {.cols = cols, .charset = CHARSET_UTF8, .path = "a/very/long/path/to/some/where/deep/in/a/tree/rustscope-last.json", .path_bytes = 1};
+        int most = cols < 60 ? 60 : cols > 100 ? 100 : cols;
+        char *text = page_text(s, &options), *rest = text;
+
+        for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
+            ck_assert_msg(fmt_cols(line, CHARSET_UTF8) <= most, "%d columns at %d: %s", fmt_cols(line, CHARSET_UTF8),
+                          cols, line);
+        free(text);
+    }
+    session_free(s);
+}
+END_TEST
+
+START_TEST(colour_is_only_there_when_asked_for)
+{
+    struct session *s = sample_session();
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
+    char *plain = page_text(s, &options), *coloured;
+
+    ck_assert_ptr_null(strchr(plain, 0x1b));
+    options.colour = true;
+    coloured = page_text(s, &options);
+    ck_assert_ptr_nonnull(strstr(coloured, "\x1b[1;31m"));
+    free(plain);
+    free(coloured);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(an_empty_session_is_a_short_page)
+{
+    struct session *s = session_new(0, 0);
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
+    char *text;
+
+    s->meta.exit_code = 127;
+    text = page_text(s, &options);
+    ck_assert_str_eq(text, "rustscope  session   0 s   exit 127\n\n");
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(hostile_names_cannot_reach_the_terminal)
+{
+    struct session *s = sample_session();
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
+    char *text;
+
+    s->functions[0].name = strings_add_str(&s->strings, "\x1b]0;owned\x07\x1b[2J");
+    s->meta.argv[0] = strings_add_str(&s->strings, "a\rb\x1b[1m");
+    text = page_text(s, &options);
+    ck_assert_ptr_null(strchr(text, 0x1b));
+    ck_assert_ptr_null(strchr(text, '\r'));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(totals_prefer_clocks_over_the_timeline)
+{
+    struct session *s = sample_session();
+    struct totals t;
+
+    totals_compute(s, &t);
+    ck_assert_uint_eq(t.cpu_ns, 8700 * SECOND / 1000);
+    ck_assert_double_eq_tol(t.cpu_avg_pct, 61.27, 0.01);
+    ck_assert_double_eq(t.heap_peak_bytes, 57e6);
+    ck_assert_double_eq(t.heap_peak_at_ns, 11.2e9);
+    ck_assert_uint_eq(t.spikes, 2);
+    totals_compute_window(s, 4 * SECOND, 8 * SECOND, &t);
+    ck_assert_double_eq_tol(t.cpu_avg_pct, 98, 0.01);
+    ck_assert_uint_eq(t.spikes, 1);
+    session_free(s);
+}
+END_TEST
+
+static void set_up_locale(void) __attribute__((constructor));
+static void set_up_locale(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
+      an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline)

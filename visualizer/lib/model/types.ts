@@ -78,6 +78,8 @@ export interface TreeTable {
   readonly count: number;
   readonly parent: Int32Array;
   readonly frame: Int32Array;
+  /** Siblings never share a function: without transforms nothing is left to merge. */
+  readonly merged: boolean;
 }
 
 /** Rows by time bucket: rows of bucket b are [start[b], start[b+1]). */

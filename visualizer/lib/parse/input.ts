@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/** What every parser shares: the limits, the sentence-bearing error, reading and unpacking, and giving way while working. */
+import type { LoadProgress } from '../model/types';
+
+/** An error whose message is one sentence for the person who dropped the file: what is wrong and what to do. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+/** Thrown inside a parser when the person pressed cancel. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
+
+/** Bytes of one input after unpacking. A typed array cannot hold much more everywhere. */
+export const MAX_BYTES = 1_000_000_000;
+/** Nodes of one call tree: 16 million are 0.5 GB of columns. */
+export const MAX_NODES = 16_000_000;
+/** Frames in one stack; deeper ones keep their innermost frames. */
+export const MAX_DEPTH = 100_000;
+
+export interface Limits { readonly maxBytes: number; readonly maxNodes: number }
+export const LIMITS: Limits = { maxBytes: MAX_BYTES, maxNodes: MAX_NODES };
+
+/** Hooks that a running parser calls now and then. */
+export class Work {
+  private lastYield = Date.now();
+  private stage: LoadProgress['stage'] = 'reading';
+  constructor(
+    readonly limits: Limits = LIMITS,
+    private readonly report: (stage: LoadProgress['stage'], done: number) => void = () => undefined,
+    private readonly isCancelled: () => boolean = () => false,
+  ) {}
+
+  enter(stage: LoadProgress['stage']): void {
+    this.stage = stage;
+    this.report(stage, 0);
+  }
+
+  /** Cheap to call often: every 50 ms it reports, lets messages in, and stops when cancelled. */
+  async tick(done: number): Promise<void> {
+    const now = Date.now();
+    if (now - this.lastYield < 50) return;
+    this.report(this.stage, Math.min(1, done));
+    await breathe();
+    this.lastYield = Date.now();
+    if (this.isCancelled()) throw new CancelledError('cancelled');
+  }
+
+  /** For synchronous loops: worth an `await tick()`? */
+  get due(): boolean {
+    return Date.now() - this.lastYield >= 50;
+  }
+}
+
+/** One turn of the event loop; setTimeout would cost 4 ms a turn when nested. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve();
+    };
+    channel.port2.postMessage(null);
+  });
+}
+
+function tooBig(limit: number): InputError {
+  return new InputError(`The file holds more than ${limit >= 1e9 ? `${limit / 1e9} GB` : `${limit / 1e6} MB`} of profile data, which is the limit; record a shorter time or a lower rate.`);
+}
+
+/** All bytes of a dropped file, gzip removed (twice at most: some servers add a layer). */
+export async function readInput(data: Blob | ArrayBuffer, work: Work): Promise<Uint8Array> {
+  work.enter('reading');
+  const size = data instanceof ArrayBuffer ? data.byteLength : data.size;
+  if (size > work.limits.maxBytes) throw tooBig(work.limits.maxBytes);
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(data instanceof ArrayBuffer ? data : await data.arrayBuffer());
+  } catch {
+    throw new InputError('The file cannot be read; it may have been moved or changed after it was chosen.');
+  }
+  for (let layer = 0; layer < 2 && isGzip(bytes); layer++) bytes = await gunzip(bytes, work);
+  return bytes;
+}
+
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/** Unpacks up to the limit; a bomb stops there, having cost that much and no more. */
+export async function gunzip(bytes: Uint8Array, work: Work): Promise<Uint8Array> {
+  work.enter('unpacking');
+  const stream = new DecompressionStream('gzip');
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  // Fed in pieces, so that backpressure keeps what is unpacked but not yet read small.
+  const feed = (async () => {
+    for (let at = 0; at < bytes.length; at += 1 << 16) await writer.write(bytes.slice(at, at + (1 << 16)));
+    await writer.close();
+  })();
+  feed.catch(() => undefined);
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      total += value.length;
+      if (total > work.limits.maxBytes) throw tooBig(work.limits.maxBytes);
+      parts.push(value);
+      if (work.due) await work.tick(0.5);
+    }
+  } catch (error) {
+    reader.cancel().catch(() => undefined);
+    if (error instanceof InputError || error instanceof CancelledError) throw error;
+    throw new InputError('The gzip data is damaged or cut off; copy or download the file again.');
+  }
+  const out = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/** Turns the page's chips, layers and "only my code" into one verdict per function, so that building a tree asks once per node. */
+import { LAYER_PROFILER, LAYER_UNKNOWN, LAYER_USER, type FuncTable, type PresetName, type Transform } from '../model/types';
+
+export const SHOW = 0;
+/** The frame disappears, its self goes to its caller. */
+export const HIDE = 1;
+/** Every sample that contains it is left out. */
+export const DROP = 2;
+/** The profiler's own work: left out of every percentage. */
+export const PROFILER = 3;
+
+/** Ids of the functions that transforms make; they follow the real ones. */
+export interface VirtualFuncs {
+  readonly real: number;
+  readonly crate0: number;
+  readonly module0: number;
+  readonly outside: number;
+  readonly hidden: number;
+  readonly count: number;
+}
+
+export function virtualFuncs(real: number, crates: number, modules: number): VirtualFuncs {
+  const crate0 = real;
+  const module0 = crate0 + crates;
+  const outside = module0 + modules;
+  return { real, crate0, module0, outside, hidden: outside + 1, count: outside + 2 };
+}
+
+export interface Rules {
+  readonly verdict: Uint8Array;        // per real function
+  /** What a function is shown as: itself, or "[crate]". Null: everything as itself. */
+  readonly shownAs: Int32Array | null;
+  /** 1: what it calls becomes its self. Null: none. */
+  readonly frozen: Uint8Array | null;
+  readonly focus: readonly number[];
+  readonly recursion: 'off' | 'direct' | 'all';
+  /** Function that stands for self which no visible frame called. */
+  readonly outside: number;
+  /** No rule changes the tree. */
+  readonly identity: boolean;
+}
+
+/** Frames that only move work about; their names are matched whole path prefix by prefix. */
+const PRESETS: Record<PresetName, readonly RegExp[]> = {
+  tokio: [/^<?(tokio|tokio_util|mio|async_task)::/, /^<(tokio|mio)\w*::.* as /],
+  rayon: [/^<?(rayon|rayon_core|crossbeam_deque|crossbeam_epoch)::/, /^<(rayon|rayon_core)::.* as /],
+  futures: [/^<?(futures|futures_util|futures_core|futures_channel|futures_executor|pin_project|pin_project_lite)::/, /^<(futures|futures_util)\w*::.* as /,
+    /^<?core::(future|pin|task)::/, /^<core::pin::Pin<.*> as core::future/, /^<.* as core::future::(future::Future|into_future::IntoFuture)>::/],
+};
+export const PRESET_NAMES: readonly PresetName[] = ['tokio', 'rayon', 'futures'];
+
+export function presetMatches(preset: PresetName, name: string): boolean {
+  return PRESETS[preset].some((pattern) => pattern.test(name));
+}
+
+export interface RuleInput {
+  readonly funcs: FuncTable;
+  readonly names: readonly string[];   // by FuncId
+  readonly crate: Int32Array;          // by FuncId: index into the list of crates, -1
+  readonly virtual: VirtualFuncs;
+  readonly transforms: readonly Transform[];
+  readonly layers: number;
+  readonly onlyMyCode: boolean;
+  readonly collapseRecursion: 'off' | 'direct' | 'all';
+}
+
+/** Code whose origin nothing tells counts as the user's: a C program's folded stacks must not vanish. */
+export const MY_CODE = (1 << LAYER_USER) | (1 << LAYER_UNKNOWN);
+
+export function compileRules(input: RuleInput): Rules {
+  const { funcs, virtual } = input;
+  const verdict = new Uint8Array(funcs.count);
+  const shown = input.onlyMyCode ? MY_CODE & input.layers : input.layers;
+  let identity = input.collapseRecursion === 'off';
+  for (let f = 0; f < funcs.count; f++) {
+    if (funcs.layer[f] === LAYER_PROFILER) verdict[f] = PROFILER;
+    else if (!(shown & (1 << funcs.layer[f]))) verdict[f] = HIDE;
+    if (verdict[f] !== SHOW) identity = false;
+  }
+  let shownAs: Int32Array | null = null;
+  let frozen: Uint8Array | null = null;
+  const focus: number[] = [];
+  const replace = (column: Int32Array, key: number, by: number): void => {
+    shownAs ??= Int32Array.from({ length: funcs.count }, (_, f) => f);
+    for (let f = 0; f < funcs.count; f++) if (column[f] === key) shownAs[f] = by;
+  };
+  for (const t of input.transforms) {
+    identity = false;
+    switch (t.kind) {
+      case 'merge': if (t.func < funcs.count && verdict[t.func] === SHOW) verdict[t.func] = HIDE; break;
+      case 'drop': if (t.func < funcs.count) verdict[t.func] = DROP; break;
+      case 'focus': focus.push(t.func); break;
+      case 'collapse-function': frozen ??= new Uint8Array(funcs.count); if (t.func < funcs.count) frozen[t.func] = 1; break;
+      case 'collapse-crate': replace(input.crate, t.crate, virtual.crate0 + t.crate); break;
+      case 'collapse-module': replace(funcs.module, t.module, virtual.module0 + t.module); break;
+      case 'merge-crate': for (let f = 0; f < funcs.count; f++) if (input.crate[f] === t.crate && verdict[f] === SHOW) verdict[f] = HIDE; break;
+      case 'preset': for (let f = 0; f < funcs.count; f++) if (verdict[f] === SHOW && presetMatches(t.preset, input.names[f])) verdict[f] = HIDE; break;
+    }
+  }
+  return { verdict, shownAs, frozen, focus, recursion: input.collapseRecursion, outside: input.onlyMyCode ? virtual.outside : virtual.hidden, identity };
+}

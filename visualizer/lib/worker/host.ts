@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/** The worker's side: keeps the profiles, answers one message at a time, and lets "cancel" in while it loads. */
+import { Engine } from '../view/engine';
+import type { LoadProgress, ProfileInfo, UserError } from '../model/types';
+import { CancelledError, InputError, LIMITS, Work, type Limits } from '../parse/input';
+import { openProfile } from '../parse/open';
+import type { CallName, Calls, Endpoint, FromWorker, ToWorker } from './protocol';
+
+export class Host {
+  private readonly engines = new Map<number, Engine>();
+  private readonly cancelled = new Set<number>();
+  private lastProfile = 0;
+
+  constructor(private readonly endpoint: Endpoint, private readonly limits: Limits = LIMITS) {
+    endpoint.onmessage = (event) => void this.receive(event.data as ToWorker);
+  }
+
+  private post(message: FromWorker, transfer: Transferable[] = []): void {
+    this.endpoint.postMessage(message, transfer);
+  }
+
+  private async receive(message: ToWorker): Promise<void> {
+    if (message.call === 'cancel') {
+      this.cancelled.add(message.seq);
+      return;
+    }
+    const { seq } = message;
+    try {
+      const value = await this.answer(message);
+      this.post({ seq, kind: 'result', value }, buffersOf(message.call, value));
+    } catch (error) {
+      const cancelled = error instanceof CancelledError;
+      this.post({ seq, kind: 'error', message: error instanceof Error ? error.message : String(error), cancelled });
+    } finally {
+      this.cancelled.delete(seq);
+    }
+  }
+
+  private engine(id: number): Engine {
+    const engine = this.engines.get(id);
+    if (!engine) throw new Error('The profile has been closed.');
+    return engine;
+  }
+
+  private answer(message: Exclude<ToWorker, { call: 'cancel' }>): Promise<Calls[CallName]['out']> | Calls[CallName]['out'] {
+    switch (message.call) {
+      case 'load': return this.load(message.arg.files, message.seq);
+      case 'view': return this.engine(message.arg.profile).view(message.arg);
+      case 'insights': return [];
+      case 'spikeCause': return this.engine(message.arg.profile).spikeCause(message.arg.window);
+      case 'hotWindows': return this.engine(message.arg.profile).hotWindows(message.arg.metric, message.arg.group, message.arg.key);
+      case 'compare': throw new Error('not there yet');
+      case 'export': throw new Error('not there yet');
+      case 'close': this.engines.delete(message.arg.profile); return null;
+    }
+  }
+
+  private async load(files: Calls['load']['in']['files'], seq: number): Promise<Calls['load']['out']> {
+    const profiles: ProfileInfo[] = [];
+    const errors: UserError[] = [];
+    for (const file of files) {
+      const report = (stage: LoadProgress['stage'], done: number): void => this.post({ seq, kind: 'progress', progress: { file: file.name, stage, done } });
+      const work = new Work(this.limits, report, () => this.cancelled.has(seq));
+      try {
+        const { profile, sizeBytes } = await openProfile(file, work);
+        const engine = new Engine(++this.lastProfile, profile, sizeBytes);
+        this.engines.set(engine.id, engine);
+        profiles.push(engine.info());
+      } catch (error) {
+        if (error instanceof CancelledError) {
+          for (const profile of profiles) this.engines.delete(profile.id);
+          throw error;
+        }
+        if (!(error instanceof InputError)) console.error(error);
+        errors.push({ file: file.name, message: error instanceof InputError ? error.message : `The file could not be read (${error instanceof Error ? error.message : String(error)}); this is a bug in RustScope, please report it with the file.` });
+      }
+    }
+    return { profiles, errors };
+  }
+}
+
+/** The big columns of an answer move instead of being copied; only what was made for this answer may be listed. */
+function buffersOf(call: CallName, value: unknown): Transferable[] {
+  if (call !== 'view' && call !== 'compare') return [];
+  const view = value as Calls['view']['out'] | Calls['compare']['out'];
+  const columns: ArrayBufferView[] = [view.value, view.x0];
+  if (view.topology) columns.push(view.topology.parent, view.topology.func, view.topology.flags, view.topology.firstChild, view.topology.rowStart);
+  if ('base' in view) columns.push(view.base, view.next);
+  return columns.map((column) => column.buffer as ArrayBuffer);
+}
+
+/** Both ends in one thread, for tests and for pages that may not start workers. */
+export function localEndpoint(limits?: Limits): Endpoint {
+  const channel = new MessageChannel();
+  new Host(channel.port2 as unknown as Endpoint, limits);
+  return channel.port1 as unknown as Endpoint;
+}

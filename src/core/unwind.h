@@ -295,7 +295,8 @@ static inline enum rs_stop rs_rule_apply(const struct rs_unwinder *u, uint32_t r
         return RS_STOP_LOOP;
     if (ra_at ? !rs_read_word(u, ra_at, &pc) : !pc)
         return ra_at ? RS_STOP_READ : RS_STOP_REG;
-    if (fp_at && !rs_read_word(u, fp_at, &fp))
+    /* A slot below sp has been popped: rows of an epilogue do not say so, and fp has its old value again. */
+    if (fp_at >= regs->sp && !rs_read_word(u, fp_at, &fp))
         return RS_STOP_READ;
     pc = rs_strip_pc(pc);
     if (!pc)

@@ -205,7 +205,9 @@ START_TEST(our_own_maps_lead_to_our_own_code)
 {
     struct address_space space = {.pid = (uint32_t)getpid()};
     uint64_t here = (uint64_t)(uintptr_t)&maps_find, there = (uint64_t)(uintptr_t)&snprintf;
+    struct rs_unwind_module scratch;
     struct mapping *mapping;
+    uint64_t word;
     uint32_t frame;
 
     begin();
@@ -213,7 +215,9 @@ START_TEST(our_own_maps_lead_to_our_own_code)
     mapping = maps_find(&space, here);
     ck_assert_ptr_nonnull(mapping);
     ck_assert_ptr_nonnull(mapping->object->image);
-    ck_assert_ptr_nonnull(maps_unwind_module(mapping));
+    ck_assert_ptr_ne(maps_unwind_module(mapping, &scratch), &scratch);
+    ck_assert(maps_read_code(&space, here, &word));
+    ck_assert_int_eq(memcmp(&word, (const void *)(uintptr_t)here, sizeof(word)), 0);
     frame = maps_frame(&maps, &space, here);
     ck_assert_uint_eq(session->tree.frames[frame].addr, here - mapping->bias);
     /* Position-independent, so that the bias is the first byte of the file in memory: an ELF header. */

@@ -97,8 +97,14 @@ int maps_parse_line(const char *text, size_t len, struct maps_range *range, char
 /* The mapping that covers ADDRESS, or NULL. Valid until the space changes. */
 struct mapping *maps_find(const struct address_space *space, uint64_t address);
 
-/* What the unwinder needs of MAPPING: NULL for code without a readable ELF file. */
-const struct rs_unwind_module *maps_unwind_module(struct mapping *mapping);
+/*
+ * What the unwinder needs of MAPPING. For code without a readable ELF file SCRATCH becomes a module without unwind
+ * information, and is returned.
+ */
+const struct rs_unwind_module *maps_unwind_module(struct mapping *mapping, struct rs_unwind_module *scratch);
+
+/* The 8 bytes of code at ADDRESS: of the mapped file, or for anonymous code of the live process. */
+bool maps_read_code(const struct address_space *space, uint64_t address, uint64_t *word);
 
 /*
  * The raw frame of the session's call tree for ADDRESS, which must lie in the instruction or call (a return address

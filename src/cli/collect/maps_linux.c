@@ -12,7 +12,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -588,21 +588,19 @@ int maps_read_proc(struct maps *maps, struct address_space *space)
 
 /* ---- frames ---- */
 
-const struct rs_unwind_module *maps_unwind_module(struct mapping *mapping)
+static struct mapped_unwind *make_unwind(const struct mapping *mapping)
 {
+    struct mapped_unwind *unwind = xcalloc(1, sizeof(*unwind));
     const struct mapped_object *object = mapping->object;
-    struct mapped_unwind *unwind = mapping->unwind;
     size_t count;
-    int rc;
+    int rc = -ENOEXEC;
 
-    if (unwind)
-        return unwind->usable ? &unwind->module : NULL;
-    unwind = mapping->unwind = xcalloc(1, sizeof(*unwind));
-    if (!object->image)
-        return NULL;
-    rc = rs_unwind_module_elf(&unwind->module, object->image, object->image_bytes, mapping->start, mapping->end,
-                              mapping->bias);
-    unwind->usable = rc == 0 || rc == -ENODATA;
+    if (object->image)
+        rc = rs_unwind_module_elf(&unwind->module, object->image, object->image_bytes, mapping->start, mapping->end,
+                                  mapping->bias);
+    if (rc != 0 && rc != -ENODATA)
+        return unwind;
+    unwind->usable = true;
     if (object->debug_frame && !unwind->module.eh.len) {
         unwind->module.debug = (struct rs_cfi_section){
             .bytes = object->debug_frame,
@@ -610,14 +608,47 @@ const struct rs_unwind_module *maps_unwind_module(struct mapping *mapping)
             .addr = object->debug_frame_vaddr + mapping->bias,
         };
     }
-    if (unwind->usable && !unwind->module.table.len) {
-        count = rs_unwind_index(&unwind->module, NULL, 0);
-        if (count) {
-            unwind->index = xcalloc(count, sizeof(*unwind->index));
-            rs_unwind_index(&unwind->module, unwind->index, count);
-        }
+    count = unwind->module.table.len ? 0 : rs_unwind_index(&unwind->module, NULL, 0);
+    if (count) {
+        unwind->index = xcalloc(count, sizeof(*unwind->index));
+        rs_unwind_index(&unwind->module, unwind->index, count);
     }
-    return unwind->usable ? &unwind->module : NULL;
+    return unwind;
+}
+
+const struct rs_unwind_module *maps_unwind_module(struct mapping *mapping, struct rs_unwind_module *scratch)
+{
+    if (!mapping->unwind)
+        mapping->unwind = make_unwind(mapping);
+    if (mapping->unwind->usable)
+        return &mapping->unwind->module;
+    *scratch = (struct rs_unwind_module){.start = mapping->start, .end = mapping->end};
+    return scratch;
+}
+
+bool maps_read_code(const struct address_space *space, uint64_t address, uint64_t *word)
+{
+    const struct mapping *mapping = maps_find(space, address);
+    struct iovec local = {.iov_base = word, .iov_len = sizeof(*word)};
+    struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = sizeof(*word)};
+
+    if (!mapping)
+        return false;
+    for (size_t i = 0; i < mapping->object->segment_count; i++) {
+        const struct mapped_segment *segment = &mapping->object->segments[i];
+        uint64_t vaddr = address - mapping->bias, offset = vaddr - segment->vaddr;
+
+        if (vaddr < segment->vaddr || offset >= segment->file_bytes)
+            continue;
+        offset += segment->offset;
+        if (!mapping->object->image || mapping->object->image_bytes < sizeof(*word) ||
+            offset > mapping->object->image_bytes - sizeof(*word))
+            return false;
+        memcpy(word, mapping->object->image + offset, sizeof(*word));
+        return true;
+    }
+    return mapping->object->kind == MAPPED_ANON &&
+           process_vm_readv((pid_t)space->pid, &local, 1, &remote, 1, 0) == sizeof(*word);
 }
 
 static string_id build_id_text(struct session *session, const struct mapped_object *object)

@@ -688,7 +688,7 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
                      "the kernel throttled sampling %llu times: a lower -F, or sudo sysctl "
                      "kernel.perf_event_max_sample_rate=%ld",
                      (unsigned long long)perf->throttled, 2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
-    stack_memory_remember(perf->options.program, perf->plan.stack_bytes, perf->stacks.truncated + perf->stacks.stitched,
+    stack_memory_remember(perf->options.program, perf->plan.stack_bytes, perf->stacks.cut_off + perf->stacks.stitched,
                           perf->samples);
     maps_publish_open_paths(&perf->maps);
 }

@@ -31,8 +31,8 @@ struct perf_stacks {
     int32_t kernel_module;
 
     uint64_t walks, complete, truncated, stitched;
+    uint64_t cut_off; /* of truncated: the dump was too small */
     uint64_t stops[RS_STOP_KINDS];
-    uint64_t stack_needed; /* the deepest stack seen, in bytes, as far as it is known */
 };
 
 void perf_stacks_init(struct perf_stacks *stacks, struct session *session, struct maps *maps, uint64_t regs_mask);

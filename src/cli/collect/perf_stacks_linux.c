@@ -92,7 +92,7 @@ static void read_beyond(struct perf_stitch *stitch)
     stitch->hi = stitch->lo + ((uint64_t)got & ~UINT64_C(7));
 }
 
-/* The unwinder's way to a word outside the dump. */
+/* The unwinder's way to a word outside the dump: of the stack, or of the code. */
 static bool read_word(void *ctx, uint64_t address, uint64_t *word)
 {
     struct perf_stitch *stitch = ctx;
@@ -103,7 +103,7 @@ static bool read_word(void *ctx, uint64_t address, uint64_t *word)
         address < stitch->sp + sample->sample.stack_bytes + STITCH_MAX_BYTES)
         read_beyond(stitch);
     if (address < stitch->lo || address + 8 > stitch->hi)
-        return false;
+        return maps_read_code(&stitch->process->space, address, word);
     memcpy(word, stitch->bytes + (address - stitch->lo), 8);
     stitch->used = true;
     return true;
@@ -114,12 +114,11 @@ static const struct rs_unwind_module *find_module(void *ctx, uint64_t pc, struct
     struct perf_stitch *stitch = ctx;
     struct mapping *mapping = maps_find(&stitch->process->space, pc);
 
-    (void)scratch;
     if (!mapping) {
         stitch->found_hole = true;
         return NULL;
     }
-    return maps_unwind_module(mapping);
+    return maps_unwind_module(mapping, scratch);
 }
 
 /* ---- the user part ---- */
@@ -240,6 +239,7 @@ static int32_t add_user_frames(struct perf_stacks *stacks, struct perf_process *
         stacks->stitched += stacks->stitch->used;
     } else {
         stacks->truncated++;
+        stacks->cut_off += why == RS_STOP_READ && sample->sample.stack_bytes == sample->sample.stack_asked;
         node = named_child(stacks, node, "[truncated]", LAYER_UNKNOWN);
     }
     while (count)

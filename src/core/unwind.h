@@ -286,21 +286,35 @@ static inline uint32_t rs_rule_of(struct rs_unwinder *u, uint64_t address)
 
 static inline enum rs_stop rs_rule_apply(const struct rs_unwinder *u, uint32_t rule, struct rs_regs *regs)
 {
-    uint64_t base = rs_rule_kind(rule) == RS_RULE_SP ? regs->sp : regs->fp;
-    uint64_t cfa = base + rs_rule_cfa_offset(rule), fp = regs->fp, pc = regs->lr;
-    uint64_t ra_at = rs_rule_ra_at(rule, cfa), fp_at = rs_rule_fp_at(rule, cfa);
+    uint64_t cfa, ra_at, fp_at, pc = regs->lr, fp = regs->fp;
 
+    /* A branch, not a select: predicted, it takes fp or sp off the path from one return address to the next. */
+    if (__builtin_expect_with_probability(rs_rule_kind(rule) == RS_RULE_SP, 1, 0.7))
+        cfa = regs->sp + rs_rule_cfa_offset(rule);
+    else
+        cfa = fp + rs_rule_cfa_offset(rule);
+    ra_at = rs_rule_ra_at(rule, cfa);
+    fp_at = rs_rule_fp_at(rule, cfa);
     /* Only a leaf that keeps its return address in a register has a CFA equal to its sp, and only frame 0 is a leaf. */
-    if (cfa <= regs->sp && (ra_at || cfa != regs->sp || !pc))
+    if (__builtin_expect(cfa <= regs->sp, 0) && (!RS_RA_MAY_BE_IN_LR || ra_at || cfa != regs->sp || !pc))
         return RS_STOP_LOOP;
-    if (ra_at ? !rs_read_word(u, ra_at, &pc) : !pc)
-        return ra_at ? RS_STOP_READ : RS_STOP_REG;
+    if (!RS_RA_MAY_BE_IN_LR || ra_at) {
+        if (!rs_read_word(u, ra_at, &pc))
+            return RS_STOP_READ;
+    } else if (!pc) {
+        return RS_STOP_REG;
+    }
     /* A slot below sp has been popped: rows of an epilogue do not say so, and fp has its old value again. */
     if (fp_at >= regs->sp && !rs_read_word(u, fp_at, &fp))
         return RS_STOP_READ;
     pc = rs_strip_pc(pc);
-    if (!pc)
+    if (__builtin_expect(!pc, 0))
         return RS_STOP_ROOT;
-    *regs = (struct rs_regs){.pc = pc, .sp = cfa, .fp = fp};
+    regs->pc = pc;
+    regs->sp = cfa;
+    regs->fp = fp;
+    regs->lr = 0;
+    regs->exact = false;
+    regs->full = NULL;
     return RS_STOP_NONE;
 }

@@ -39,6 +39,8 @@ enum { RS_REG_FP = 29, RS_REG_RA = 30, RS_REG_SP = 31, RS_REG_PC = 32, RS_REGS =
 /* Register 34 of the DWARF table is RA_SIGN_STATE. */
 enum { RS_REG_RA_SIGN = 34 };
 
+enum { RS_RA_MAY_BE_IN_LR = 1 };
+
 enum rs_ra_place {
     RS_RA_IN_LR,  /* a leaf: x30 holds it, x29 is untouched */
     RS_RA_PAIR,   /* x29 at CFA - 8 * slot, x30 above it: the frame record */
@@ -81,6 +83,8 @@ static inline uint64_t rs_rule_fp_at(uint32_t rule, uint64_t cfa)
 }
 
 #else
+
+enum { RS_RA_MAY_BE_IN_LR = 0 };
 
 enum { RS_REG_FP = 6, RS_REG_SP = 7, RS_REG_RA = 16, RS_REG_PC = 16, RS_REGS = 17 };
 

@@ -285,6 +285,13 @@ static bool sample(struct tally *tally)
     full = registers();
     regs = (struct rs_regs){full.reg[RS_REG_PC], full.reg[RS_REG_SP], full.reg[RS_REG_FP], 0, true, &full};
     n = rs_unwind(&u, &regs, ours, MAX, &why);
+    if (why != RS_STOP_ROOT) {
+        /* a library loaded since? */
+        read_maps();
+        live.young = true;
+        rs_rule_cache_init(u.cache, 12);
+        n = rs_unwind(&u, &regs, ours, MAX, &why);
+    }
     t = walk_by_libdwfl();
     tally->samples++;
     tally->frames += n;

@@ -143,7 +143,7 @@ struct rustscope_frame {
 
 /* A measurement that begins and ends in different callbacks or threads. May be copied; ends once. */
 struct rustscope_handle {
-    const struct rustscope_site *site; /* NULL: not measured */
+    struct rustscope_site *site; /* NULL: not measured */
     uint64_t start_ticks;
 };
 
@@ -231,8 +231,9 @@ RUSTSCOPE_API void rustscope_assert_perf_or_abort(const char *name, enum rustsco
                                                   const char *file, unsigned line);
 
 /*
- * Also keep the begin and end of each call, at most MAX_EVENTS of them in all threads together; what does not fit is
- * counted and dropped. A second call replaces the first; 0 ends it and frees the memory once no writer can be under way.
+ * Also keep the begin and end of each timed call, the last MAX_EVENTS of all threads together; older ones are
+ * overwritten, oldest first, and counted. 0 stops; what is kept can still be written. A larger MAX_EVENTS than before
+ * starts anew.
  */
 RUSTSCOPE_API int rustscope_timeline_enable(size_t max_events);
 /* Writes the events in the order of their begin. Sets *DROPPED (may be NULL). */
@@ -277,7 +278,7 @@ RUSTSCOPE_API void rustscope_count_allocation(size_t bytes);
 
 enum {
     RUSTSCOPE_HISTOGRAM_BUCKETS = 1184, /* 32 an octave up to 2^41 ticks; src/core/histogram.h */
-    RUSTSCOPE_WORST_KEPT = 8,
+    RUSTSCOPE_WORST_KEPT = 6,
     RUSTSCOPE_STATE_OFF = 1,
     /* rustscope_node.how and rustscope_frame.how: 0 is the default mode; everything else leaves the straight path. */
     RUSTSCOPE_HOW_SAMPLED = 1,
@@ -325,7 +326,7 @@ struct rustscope_node {
     struct rustscope_worst worst_violation;
     uint64_t outliers;
     uint64_t budget_ticks;
-    void *overflow; /* the buckets' 64-bit continuation, for nodes with billions of calls */
+    struct rs_extra *extra; /* what few nodes need: figures of a task, 64-bit buckets */
     struct rustscope_node *next;
     struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT];
     uint32_t histogram[RUSTSCOPE_HISTOGRAM_BUCKETS];
@@ -361,15 +362,20 @@ struct rustscope_thread {
 #endif
 #define RS_THREAD_ RS_ABI_(rustscope_thread)
 #define RS_STATE_  RS_ABI_(rustscope_state)
+#define RS_DUE_    RS_ABI_(rustscope_due)
 
-/* The number in `rustscope_state` changes with every setting that threads must notice; its lowest bit means off. */
+/*
+ * The number in `rustscope_state` changes with every setting that threads must notice; its lowest bit means off. The
+ * first scope that ends at or after `rustscope_due` ticks sends what the CLI has not seen yet; UINT64_MAX without a CLI.
+ */
 extern RUSTSCOPE_API RS_TLS_ struct rustscope_thread RS_THREAD_;
 extern RUSTSCOPE_API uint32_t RS_STATE_;
-RUSTSCOPE_API void RS_ABI_(rustscope_begin_slow)(struct rustscope_frame *frame, struct rustscope_site *site);
-RUSTSCOPE_API void RS_ABI_(rustscope_begin_other)(struct rustscope_frame *frame, struct rustscope_node *node);
-RUSTSCOPE_API void RS_ABI_(rustscope_end_other)(struct rustscope_frame *frame);
+extern RUSTSCOPE_API uint64_t RS_DUE_;
+RUSTSCOPE_API void RS_ABI_(rustscope_begin_slow)(struct rustscope_frame *frame, struct rustscope_site *site, uintptr_t sp);
+RUSTSCOPE_API void RS_ABI_(rustscope_begin_other)(struct rustscope_frame *frame, struct rustscope_node *node, uintptr_t sp);
+RUSTSCOPE_API uint64_t RS_ABI_(rustscope_end_other)(struct rustscope_frame *frame);
 RUSTSCOPE_API void RS_ABI_(rustscope_look)(struct rustscope_node *node, uint64_t ticks, uint64_t end_ticks);
-RUSTSCOPE_API void RS_ABI_(rustscope_told)(struct rustscope_node *node, uint64_t ticks);
+RUSTSCOPE_API void RS_ABI_(rustscope_ended)(struct rustscope_node *node, uint64_t ticks, uint64_t end_ticks);
 RUSTSCOPE_API uint64_t RS_ABI_(rustscope_ticks_slow)(void);
 
 #define RS_LIKELY_(x)          __builtin_expect(!!(x), 1)
@@ -451,7 +457,7 @@ static inline __attribute__((always_inline)) void rustscope_record(struct rustsc
     RS_STORE_(*bucket, *bucket + 1u - (uint32_t)first);
     RS_STORE_(node->pending_ticks, ticks);
     RS_STORE_(node->total_ticks, node->total_ticks + ticks);
-    RS_STORE_(node->self_ticks, node->self_ticks + ticks - child_ticks);
+    RS_STORE_(node->self_ticks, node->self_ticks + (ticks > child_ticks ? ticks - child_ticks : 0));
     RS_STORE_(node->alloc_bytes, node->alloc_bytes + alloc_bytes);
     square += (__extension__(unsigned __int128)node->square_hi) << 64 | node->square_lo;
     RS_STORE_(node->square_lo, (uint64_t)square);
@@ -466,20 +472,19 @@ static inline __attribute__((always_inline)) void rustscope_record(struct rustsc
     __atomic_store_n(&node->done, count, __ATOMIC_RELEASE);
 }
 
-static inline __attribute__((always_inline)) void rustscope_scope_begin(struct rustscope_frame *frame,
-                                                                        struct rustscope_site *site)
+/* SP is the stack pointer of the function that holds the scope. */
+static inline __attribute__((always_inline)) void rustscope_scope_begin_at(struct rustscope_frame *frame,
+                                                                           struct rustscope_site *site, uintptr_t sp)
 {
     struct rustscope_thread *thread = &RS_THREAD_;
     uint32_t state = RS_LOAD_(RS_STATE_);
     uint32_t id = RS_LOAD_(site->id);
     struct rustscope_node *cur, *node = NULL;
-    uintptr_t sp;
 
     if (RS_LIKELY_(state == thread->state && id < thread->slots->count)) {
         struct rustscope_slot *slot = &thread->slots->slot[id];
 
         cur = thread->cur;
-        sp = rustscope_stack_pointer();
         if (RS_LIKELY_(slot->under[0] == cur))
             node = slot->node[0];
         else if (slot->under[1] == cur)
@@ -508,24 +513,31 @@ static inline __attribute__((always_inline)) void rustscope_scope_begin(struct r
                 thread->cur = node;
                 return;
             }
-            RS_ABI_(rustscope_begin_other)(frame, node);
+            RS_ABI_(rustscope_begin_other)(frame, node, sp);
             return;
         }
     } else if (state & RUSTSCOPE_STATE_OFF) {
         frame->node = NULL;
         return;
     }
-    RS_ABI_(rustscope_begin_slow)(frame, site);
+    RS_ABI_(rustscope_begin_slow)(frame, site, sp);
 }
 
-static inline __attribute__((always_inline)) void rustscope_scope_end(struct rustscope_frame *frame)
+static inline __attribute__((always_inline)) void rustscope_scope_begin(struct rustscope_frame *frame,
+                                                                        struct rustscope_site *site)
+{
+    rustscope_scope_begin_at(frame, site, rustscope_stack_pointer());
+}
+
+/* Ends the scope; returns its ticks, 0 when it was not timed. */
+static inline __attribute__((always_inline)) uint64_t rustscope_scope_close(struct rustscope_frame *frame)
 {
     struct rustscope_node *node = frame->node;
     struct rustscope_thread *thread;
     uint64_t end, ticks, budget;
 
     if (!node)
-        return;
+        return 0;
     thread = &RS_THREAD_;
     if (RS_LIKELY_(!frame->how)) {
         end = rustscope_ticks();
@@ -537,15 +549,22 @@ static inline __attribute__((always_inline)) void rustscope_scope_end(struct rus
         thread->child_ticks = frame->child_ticks + ticks;
         __atomic_signal_fence(__ATOMIC_SEQ_CST); /* a handler that runs here finds the node whole or `cur` inside it */
         thread->cur = frame->cur;
-        if (!RS_LIKELY_(ticks <= budget))
-            RS_ABI_(rustscope_told)(node, ticks);
-    } else if (frame->how == RUSTSCOPE_HOW_UNTIMED) {
+        if (!RS_LIKELY_(ticks <= budget && end < RS_LOAD_(RS_DUE_)))
+            RS_ABI_(rustscope_ended)(node, ticks, end);
+        return ticks;
+    }
+    if (frame->how == RUSTSCOPE_HOW_UNTIMED) {
         RS_STORE_(node->untimed, node->untimed + 1);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         thread->cur = frame->cur;
-    } else {
-        RS_ABI_(rustscope_end_other)(frame);
+        return 0;
     }
+    return RS_ABI_(rustscope_end_other)(frame);
+}
+
+static inline __attribute__((always_inline)) void rustscope_scope_end(struct rustscope_frame *frame)
+{
+    (void)rustscope_scope_close(frame);
 }
 
 #ifdef __cplusplus

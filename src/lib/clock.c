@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/clock.h"
+
+#include <stdatomic.h>
+
+#include "core/clock.h"
+#include "lib/os.h"
+
+enum {
+    CALIBRATION_NS = 2000000,
+    OFFSET_ROUNDS = 1001,
+    RESOLUTION_ROUNDS = 400,
+};
+
+static struct {
+    bool slow;
+    uint64_t ticks, mono_ns; /* read together */
+} start;
+
+static atomic_ullong precise_offset;   /* plus one; 0: not measured */
+static atomic_ullong resolution_ticks; /* 0: not measured */
+
+uint64_t RS_ABI_(rustscope_ticks_slow)(void)
+{
+    return rs_clock_mono_ns();
+}
+
+/* Reads both clocks at the same moment: the try with the shortest gap counts. */
+static void read_pair(uint64_t *ticks, uint64_t *mono_ns)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = rs_clock_fenced_ticks(), ns = rs_clock_mono_ns(), after = rs_clock_fenced_ticks();
+
+        if (after - before < best) {
+            best = after - before;
+            *ticks = before + (after - before) / 2;
+            *mono_ns = ns;
+        }
+    }
+}
+
+void rs_clock_init(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    start.slow = !rs_os_counter_is_a_clock();
+#else
+    start.slow = true;
+#endif
+    read_pair(&start.ticks, &start.mono_ns);
+}
+
+bool rs_clock_is_slow(void)
+{
+    return start.slow;
+}
+
+const char *rs_clock_name(void)
+{
+    if (start.slow)
+        return "clock_gettime";
+#ifdef __aarch64__
+    return "cntvct";
+#else
+    return "tsc";
+#endif
+}
+
+uint64_t rs_clock_ticks(void)
+{
+    return start.slow ? rs_clock_mono_ns() : rustscope_ticks();
+}
+
+uint64_t rs_clock_fenced_ticks(void)
+{
+    uint64_t ticks;
+
+    if (start.slow)
+        return rs_clock_mono_ns();
+#if defined(__x86_64__)
+    __asm__ volatile("lfence" ::: "memory");
+    ticks = rustscope_ticks();
+    __asm__ volatile("lfence" ::: "memory");
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+    ticks = rustscope_ticks();
+    __asm__ volatile("isb" ::: "memory");
+#else
+    ticks = rustscope_ticks();
+#endif
+    return ticks;
+}
+
+double rs_clock_ns_per_tick(void)
+{
+    uint64_t ticks, mono_ns;
+
+    if (start.slow)
+        return 1;
+    do
+        read_pair(&ticks, &mono_ns);
+    while (mono_ns - start.mono_ns < CALIBRATION_NS);
+    return (double)(mono_ns - start.mono_ns) / (double)(ticks - start.ticks);
+}
+
+uint64_t rs_clock_mono_ns_of(uint64_t ticks, double ns_per_tick)
+{
+    return start.mono_ns + (uint64_t)(int64_t)((double)(int64_t)(ticks - start.ticks) * ns_per_tick);
+}
+
+uint64_t rs_clock_start_mono_ns(void)
+{
+    return start.mono_ns;
+}
+
+struct rs_scope_clock rs_clock_now(void)
+{
+    struct rs_scope_clock now = {.ns_per_tick = rs_clock_ns_per_tick()};
+
+    now.ticks = rs_clock_ticks();
+    now.unix_ms = (double)rs_os_unix_ns() / 1e6;
+    return now;
+}
+
+/* The middle of a few hundred small numbers; counting them needs no sorting. */
+struct median {
+    uint32_t counts[256];
+    uint32_t total;
+};
+
+static void median_add(struct median *m, uint64_t value)
+{
+    m->counts[value < 255 ? value : 255]++;
+    m->total++;
+}
+
+/* The mean of what is not an interrupt, rounded. */
+static uint64_t usual_of(const struct median *m, uint64_t limit)
+{
+    uint64_t sum = 0, total = 0;
+
+    for (uint64_t value = 0; value <= limit && value < 255; value++) {
+        sum += value * m->counts[value];
+        total += m->counts[value];
+    }
+    return total ? (sum + total / 2) / total : limit;
+}
+
+static uint64_t median_of(const struct median *m)
+{
+    uint32_t seen = 0, at = 0;
+
+    while (at < 255 && (seen += m->counts[at]) <= m->total / 2)
+        at++;
+    return at;
+}
+
+uint64_t rs_clock_precise_offset(void)
+{
+    uint64_t known = atomic_load_explicit(&precise_offset, memory_order_relaxed);
+    struct median middle = {.total = 0};
+
+    if (known)
+        return known - 1;
+    /* The counter moves in steps of 10 ns here: only a mean tells what lies between them. */
+    for (int i = 0; i < OFFSET_ROUNDS; i++) {
+        uint64_t begin = rs_clock_fenced_ticks();
+
+        median_add(&middle, rs_clock_fenced_ticks() - begin);
+    }
+    known = usual_of(&middle, 2 * median_of(&middle));
+    atomic_store_explicit(&precise_offset, known + 1, memory_order_relaxed);
+    return known;
+}
+
+uint64_t rs_clock_resolution_ticks(void)
+{
+    uint64_t known = atomic_load_explicit(&resolution_ticks, memory_order_relaxed), last = rs_clock_ticks();
+    struct median middle = {.total = 0};
+
+    if (known)
+        return known;
+    for (int i = 0; i < RESOLUTION_ROUNDS; i++) {
+        uint64_t now = rs_clock_ticks();
+
+        if (now != last)
+            median_add(&middle, now - last);
+        last = now;
+    }
+    known = middle.total && median_of(&middle) ? median_of(&middle) : 1;
+    atomic_store_explicit(&resolution_ticks, known, memory_order_relaxed);
+    return known;
+}

@@ -25,6 +25,7 @@
 #include "conclude.h"
 #include "core/clock.h"
 #include "record_options.h"
+#include "report/checkpoint.h"
 #include "report/json.h"
 #include "session/session.h"
 
@@ -37,6 +38,7 @@ struct recording {
     struct sampler *sampler;
     struct stacks *stacks;
     struct stopper *stopper;
+    struct checkpoint *checkpoint;
     struct launched child; /* attached: only pid and pidfd */
     int signal_fd;
     struct loop_watch *tick_timer;
@@ -202,6 +204,7 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
     stacks_start(r->stacks);
     r->tick_timer =
         loop_add_timer(r->loop, 1000000000u / r->options.rate_hz, 1000000000u / r->options.rate_hz, on_tick, r);
+    r->checkpoint = checkpoint_new(r->loop, r->session, r->options.output);
     if (r->options.duration_sec > 0)
         loop_add_timer(r->loop, (uint64_t)to_ns(r->options.duration_sec), 0, on_duration_over, r);
 }
@@ -317,6 +320,7 @@ static int finish(struct recording *r)
     rc = conclude(r->session, r->options.output, r->options.quiet, &err);
     if (rc)
         warn("%s", err.text);
+    checkpoint_free(r->checkpoint, !rc);
     return exit_status(r, rc);
 }
 

@@ -80,6 +80,7 @@ static void take_signals(struct recording *r)
             sigaddset(&mask, taken[i]);
     sigprocmask(SIG_BLOCK, &mask, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write() */
     r->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (r->signal_fd < 0)
         die(125, "cannot receive signals: %s", strerror(errno));
@@ -315,7 +316,8 @@ static int finish(struct recording *r)
     int rc;
 
     describe_end(r);
-    sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL, r->exited ? &r->usage : NULL);
+    sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
+                   r->exited && !r->options.delay_sec ? &r->usage : NULL);
     stacks_finish(r->stacks, rs_clock_mono_ns(), to_us(&r->usage.ru_stime));
     rc = conclude(r->session, r->options.output, r->options.quiet, &err);
     if (rc)

@@ -141,6 +141,5 @@ START_TEST(frames_meet_in_proper_joints)
 }
 END_TEST
 
-SUITE("layout", no_size_overlaps_or_leaves_the_screen, zoomed_panes_stay_inside_too,
-      a_standard_screen_shows_everything, panes_fold_in_the_order_of_the_design, twenty_by_four_is_one_line,
-      frames_meet_in_proper_joints)
+SUITE("layout", no_size_overlaps_or_leaves_the_screen, zoomed_panes_stay_inside_too, a_standard_screen_shows_everything,
+      panes_fold_in_the_order_of_the_design, twenty_by_four_is_one_line, frames_meet_in_proper_joints)

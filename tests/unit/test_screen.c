@@ -57,9 +57,10 @@ static struct screen_model sample_model(void)
     model.series[SCREEN_FDS].now = model.series[SCREEN_FDS].peak = 31;
     functions[0] = (struct screen_row){.name = "dictResize", .columns = {"31.0 %"}};
     functions[1] = (struct screen_row){.name = "zmalloc_usable", .columns = {"12.7 %"}};
-    functions[2] = (struct screen_row){.name = "a_function_with_a_name_that_is_far_too_long_for_it", .columns = {"9 %"}};
-    model.tables[TABLE_FUNCTIONS] = (struct screen_table){
-        .title = "Functions (last 10 s)", .headings = {"self"}, .rows = functions, .count = 3};
+    functions[2] =
+        (struct screen_row){.name = "a_function_with_a_name_that_is_far_too_long_for_it", .columns = {"9 %"}};
+    model.tables[TABLE_FUNCTIONS] =
+        (struct screen_table){.title = "Functions (last 10 s)", .headings = {"self"}, .rows = functions, .count = 3};
     events[0] = (struct screen_event){3.1, "+10.0 MB in 240 ms", "createObject ← setCommand", true};
     events[1] = (struct screen_event){7.8, "CPU 98 %", "", true};
     return model;
@@ -119,8 +120,10 @@ START_TEST(golden_screens)
         enum charset charset;
         bool compact;
     } screens[] = {
-        {"screen_24x80.txt", 24, 80, CHARSET_UTF8, false},  {"screen_24x80_ascii.txt", 24, 80, CHARSET_ASCII, false},
-        {"screen_44x130.txt", 44, 130, CHARSET_UTF8, false}, {"screen_12x44.txt", 12, 44, CHARSET_UTF8, false},
+        {"screen_24x80.txt", 24, 80, CHARSET_UTF8, false},
+        {"screen_24x80_ascii.txt", 24, 80, CHARSET_ASCII, false},
+        {"screen_44x130.txt", 44, 130, CHARSET_UTF8, false},
+        {"screen_12x44.txt", 12, 44, CHARSET_UTF8, false},
         {"screen_24x80_compact.txt", 24, 80, CHARSET_UTF8, true},
     };
     struct screen_model model = sample_model();
@@ -166,7 +169,8 @@ START_TEST(the_smallest_screens_tell_the_number_that_counts)
     static const struct {
         int cols;
         const char *text;
-    } sizes[] = {{1, "…"}, {3, "20"}, {8, "CPU 20 %"}, {20, "CPU 20 %  55.9 MB"}, {40, "CPU 20 %  55.9 MB  thr 5  fds 31"}};
+    } sizes[] = {
+        {1, "…"}, {3, "20"}, {8, "CPU 20 %"}, {20, "CPU 20 %  55.9 MB"}, {40, "CPU 20 %  55.9 MB  thr 5  fds 31"}};
     struct screen_model model = sample_model();
     struct canvas canvas = {0};
     char row[256];
@@ -200,7 +204,14 @@ END_TEST
 START_TEST(charts_fill_from_the_right)
 {
     const double few[] = {50, 100};
-    struct chart chart = {.title = "x", .unit = CHART_PERCENT, .values = few, .count = 2, .interval_s = 1, .now = 100, .peak = 100, .points_per_col = 1};
+    struct chart chart = {.title = "x",
+                          .unit = CHART_PERCENT,
+                          .values = few,
+                          .count = 2,
+                          .interval_s = 1,
+                          .now = 100,
+                          .peak = 100,
+                          .points_per_col = 1};
     struct chart_scale scale = {100};
     struct canvas canvas = {.charset = CHARSET_UTF8};
     char row[256];
@@ -227,7 +238,8 @@ START_TEST(columns_keep_their_points_while_scrolling)
     for (int i = 0; i < 64; i++)
         wave[i] = i * 37 % 100;
     for (int count = 40; count < 43; count++) {
-        struct chart chart = {.title = "", .values = wave, .count = (size_t)count, .interval_s = 1, .points_per_col = 4};
+        struct chart chart = {
+            .title = "", .values = wave, .count = (size_t)count, .interval_s = 1, .points_per_col = 4};
 
         canvas_resize(&before, 8, 19);
         chart_draw(&before, (struct rect){0, 0, 8, 19}, &chart, &scale);
@@ -236,7 +248,8 @@ START_TEST(columns_keep_their_points_while_scrolling)
         chart_draw(&after, (struct rect){0, 0, 8, 19}, &chart, &scale);
         for (int row = 3; row < 6; row++)
             for (int col = 10; col < 16; col++)
-                ck_assert_uint_eq(after.cells[row * 19 + col - 1].glyph == ' ', before.cells[row * 19 + col].glyph == ' ');
+                ck_assert_uint_eq(after.cells[row * 19 + col - 1].glyph == ' ',
+                                  before.cells[row * 19 + col].glyph == ' ');
     }
     canvas_release(&before);
     canvas_release(&after);

@@ -45,10 +45,8 @@ static struct rs_regs regs_of(const ucontext_t *uc)
 #else
     const greg_t *reg = uc->uc_mcontext.gregs;
 
-    return (struct rs_regs){.pc = (uint64_t)reg[REG_RIP],
-                            .sp = (uint64_t)reg[REG_RSP],
-                            .fp = (uint64_t)reg[REG_RBP],
-                            .exact = true};
+    return (struct rs_regs){
+        .pc = (uint64_t)reg[REG_RIP], .sp = (uint64_t)reg[REG_RSP], .fp = (uint64_t)reg[REG_RBP], .exact = true};
 #endif
 }
 
@@ -184,6 +182,5 @@ START_TEST(stop_reasons_have_names)
 }
 END_TEST
 
-SUITE("unwind", own_stack_through_libc_equals_backtrace, a_thread_ends_at_its_root,
-      a_signal_frame_is_stepped_through, a_walk_by_steps_gives_the_same_frames, too_deep_is_cut_and_said,
-      stop_reasons_have_names)
+SUITE("unwind", own_stack_through_libc_equals_backtrace, a_thread_ends_at_its_root, a_signal_frame_is_stepped_through,
+      a_walk_by_steps_gives_the_same_frames, too_deep_is_cut_and_said, stop_reasons_have_names)

@@ -165,15 +165,15 @@ static void check_rule(const char *path, uint64_t pc, uint32_t rule, Dwarf_Frame
         reg = RS_REG_SP;
     }
     EXPECT(reg == (rs_rule_kind(rule) == RS_RULE_SP ? RS_REG_SP : RS_REG_FP) &&
-                      offset == (int64_t)rs_rule_cfa_offset(rule),
-                  "%s %#lx: CFA is reg %u + %ld, rule %#x", path, pc, reg, offset, rule);
+               offset == (int64_t)rs_rule_cfa_offset(rule),
+           "%s %#lx: CFA is reg %u + %ld, rule %#x", path, pc, reg, offset, rule);
     /* Places relative to a CFA of 1 << 32. */
     uint64_t cfa = (uint64_t)1 << 32, ra_at = rs_rule_ra_at(rule, cfa), fp_at = rs_rule_fp_at(rule, cfa);
 
     EXPECT(ra_at ? ra.how == RS_HOW_OFFSET && cfa + (uint64_t)ra.value == ra_at : ra.how == RS_HOW_SAME,
-                  "%s %#lx: return address, rule %#x", path, pc, rule);
+           "%s %#lx: return address, rule %#x", path, pc, rule);
     EXPECT(fp_at ? fp.how == RS_HOW_OFFSET && cfa + (uint64_t)fp.value == fp_at : fp.how == RS_HOW_SAME,
-                  "%s %#lx: frame pointer, rule %#x", path, pc, rule);
+           "%s %#lx: frame pointer, rule %#x", path, pc, rule);
 }
 
 static void check_row(const char *path, const struct rs_unwind_module *m, uint64_t pc, Dwarf_Frame *frame,
@@ -192,7 +192,7 @@ static void check_row(const char *path, const struct rs_unwind_module *m, uint64
     EXPECT(dwarf_frame_cfa(frame, &ops, &n) == 0, "%s %#lx: %s", path, pc, dwarf_errmsg(-1));
     if (n == 1 && breg(&ops[0], &reg, &offset) && row.cfa_how != RS_HOW_VAL_EXPR)
         EXPECT(row.cfa_how == RS_HOW_VAL_OFFSET && row.cfa_reg == reg && row.cfa_value == offset,
-                      "%s %#lx: CFA reg %u + %ld, ours reg %u + %d", path, pc, reg, offset, row.cfa_reg, row.cfa_value);
+               "%s %#lx: CFA reg %u + %ld, ours reg %u + %d", path, pc, reg, offset, row.cfa_reg, row.cfa_value);
     else if (n == 0)
         EXPECT(row.cfa_how == RS_HOW_UNDEFINED, "%s %#lx: CFA undefined", path, pc);
     else
@@ -201,7 +201,7 @@ static void check_row(const char *path, const struct rs_unwind_module *m, uint64
         struct said libdw = libdw_about(frame, reg);
 
         EXPECT(same(&row, reg, libdw), "%s %#lx reg %u: %d %d, libdw %d %ld", path, pc, reg, row.how[reg],
-                      row.value[reg], libdw.how, libdw.value);
+               row.value[reg], libdw.how, libdw.value);
     }
     tally->rows++;
     check_rule(path, pc, rs_rule_decode(m, pc + 1), frame, tally);

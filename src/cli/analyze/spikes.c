@@ -37,15 +37,22 @@ static void window_put(struct memory_spike *spike, uint64_t at_ns, uint64_t byte
     spike->count++;
 }
 
-/* The lowest point of the window, the latest one among equals. */
-static size_t window_lowest(const struct memory_spike *spike)
+/*
+ * Where growth began: the latest reading that lies no more than a plateau above the lowest one of the window, so that
+ * what a program took to start up does not count for what it does next.
+ */
+static size_t window_base(const struct memory_spike *spike, uint64_t plateau)
 {
-    size_t lowest = spike->first;
+    uint64_t lowest = UINT64_MAX;
+    size_t base = spike->first;
 
-    for (size_t i = 1; i < spike->count; i++)
-        if (spike->window[slot(spike, i)].bytes <= spike->window[lowest].bytes)
-            lowest = slot(spike, i);
-    return lowest;
+    for (size_t i = 0; i < spike->count; i++)
+        if (spike->window[slot(spike, i)].bytes < lowest)
+            lowest = spike->window[slot(spike, i)].bytes;
+    for (size_t i = 0; i < spike->count; i++)
+        if (spike->window[slot(spike, i)].bytes <= lowest + plateau)
+            base = slot(spike, i);
+    return base;
 }
 
 static enum spike_change update_open(struct memory_spike *spike, uint64_t at_ns, uint64_t bytes,
@@ -73,17 +80,17 @@ static enum spike_change update_open(struct memory_spike *spike, uint64_t at_ns,
 enum spike_change memory_spike_update(struct memory_spike *spike, uint64_t at_ns, uint64_t bytes,
                                       uint64_t threshold_bytes)
 {
-    size_t lowest;
+    size_t base;
 
     if (spike->open)
         return update_open(spike, at_ns, bytes, threshold_bytes);
     window_put(spike, at_ns, bytes);
-    lowest = window_lowest(spike);
-    if (bytes <= spike->window[lowest].bytes + threshold_bytes)
+    base = window_base(spike, threshold_bytes / PLATEAU_SHARE);
+    if (bytes <= spike->window[base].bytes + threshold_bytes)
         return SPIKE_NONE;
     spike->open = true;
-    spike->start_ns = spike->window[lowest].at_ns;
-    spike->base_bytes = spike->window[lowest].bytes;
+    spike->start_ns = spike->window[base].at_ns;
+    spike->base_bytes = spike->window[base].bytes;
     spike->end_ns = spike->mark_ns = at_ns;
     spike->peak_bytes = spike->mark_bytes = bytes;
     return SPIKE_OPENED;

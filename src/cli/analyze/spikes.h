@@ -9,7 +9,7 @@
  * Spikes as episodes, found while the program runs.
  *
  * Memory: anonymous resident memory of one process that grows by more than the threshold inside a sliding second opens
- * an episode. It ends when growth stops for a second, and is worth what was gained from the low point before it to its
+ * an episode. It ends when growth stops for a second, and is worth what was gained from the plateau before it to its
  * top. CPU: more than the threshold over 100 ms opens one, less for 200 ms ends it.
  *
  * Detectors know nothing of sessions or processes: the caller feeds readings with their true times (at_ns, any

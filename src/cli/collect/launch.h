@@ -19,7 +19,7 @@
 /* What rustscope changes in itself and the program must get back. Taken once, first thing in main. */
 struct launch_state {
     sigset_t mask;
-    struct sigaction pipe_action;
+    struct sigaction pipe_action, xfsz_action;
     struct rlimit nofile;
 };
 

@@ -14,6 +14,7 @@ void launch_state_save(struct launch_state *state)
 {
     sigprocmask(SIG_SETMASK, NULL, &state->mask);
     sigaction(SIGPIPE, NULL, &state->pipe_action);
+    sigaction(SIGXFSZ, NULL, &state->xfsz_action);
     getrlimit(RLIMIT_NOFILE, &state->nofile);
 }
 
@@ -21,6 +22,7 @@ void launch_state_restore(const struct launch_state *state)
 {
     setrlimit(RLIMIT_NOFILE, &state->nofile);
     sigaction(SIGPIPE, &state->pipe_action, NULL);
+    sigaction(SIGXFSZ, &state->xfsz_action, NULL);
     sigprocmask(SIG_SETMASK, &state->mask, NULL);
 }
 

@@ -62,8 +62,8 @@ bool sampler_any_alive(const struct sampler *sampler);
 unsigned sampler_descendants_alive(const struct sampler *sampler);
 
 /*
- * The last reading. STATUS (as waitpid's) and USAGE are the program's own, NULL when it was not our child: usage covers
- * every waited-for descendant and closes the CPU sum. Open episodes are ended.
+ * The last reading. STATUS (as waitpid's) and USAGE are the program's own: usage covers every waited-for descendant and
+ * closes the CPU sum. NULL when it was not our child, or (USAGE) was not measured from its start. Open episodes end.
  */
 void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status, const struct rusage *usage);
 

@@ -867,7 +867,7 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
         root->exit_known = true;
         root->end_ns = session_at(s, now_ns);
     }
-    if (usage && usage_ns(usage) > known_ns) {
+    if (usage && sampler->count && usage_ns(usage) > known_ns) {
         uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns);
 
         /* The last moments, and children that ended in them. */

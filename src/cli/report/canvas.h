@@ -46,7 +46,8 @@ void canvas_release(struct canvas *canvas);
 void canvas_clear(struct canvas *canvas);
 
 void canvas_put(struct canvas *canvas, int row, int col, uint32_t glyph, enum style style);
-/* One line of TEXT from COL on, cut with dots after COLS columns; returns the columns taken. Negative COLS count as 0. */
+/* One line of TEXT from COL on, cut with dots after COLS columns; returns the columns taken. Negative COLS count as 0.
+ */
 int canvas_text(struct canvas *canvas, int row, int col, int cols, const char *text, enum style style);
 /* The same, right-aligned in COLS columns. */
 void canvas_text_right(struct canvas *canvas, int row, int col, int cols, const char *text, enum style style);

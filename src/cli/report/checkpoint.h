@@ -5,10 +5,10 @@
 #include "session/session.h"
 
 /*
- * So that little is lost when rustscope itself is killed: the session so far goes to OUTPUT.partial every 10 seconds, or
- * less often when writing takes long (100 times as long as the last one took). A forked child writes it from its copy
- * of the memory, so the loop is held up for a fork and nothing else. The file is whole at any time (written beside and
- * renamed), unsymbolised, and gone once the real report is there.
+ * So that little is lost when rustscope itself is killed: the session so far goes to OUTPUT.partial every 10 seconds,
+ * or less often when writing takes long (100 times as long as the last one took). A forked child writes it from its
+ * copy of the memory, so the loop is held up for a fork and nothing else. The file is whole at any time (written beside
+ * and renamed), unsymbolised, and gone once the real report is there.
  */
 struct checkpoint;
 

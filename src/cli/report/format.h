@@ -36,23 +36,24 @@ enum charset { CHARSET_ASCII, CHARSET_UTF8 };
 enum charset fmt_locale_charset(void);
 
 /*
- * Copies TEXT into OUT (CAP bytes, always NUL-terminated) so that it takes at most COLS columns, and returns the columns
- * taken. What a terminal would act on (controls, escapes) and bytes that are no UTF-8 become '?', newline and tab a
- * blank; a text that is too long ends in "…" (".." in ASCII). In ASCII the arrows and signs of our own texts get a
- * stand-in, other characters become '?'. COLS is cut to what fits into CAP.
+ * Copies TEXT into OUT (CAP bytes, always NUL-terminated) so that it takes at most COLS columns, and returns the
+ * columns taken. What a terminal would act on (controls, escapes) and bytes that are no UTF-8 become '?', newline and
+ * tab a blank; a text that is too long ends in "…" (".." in ASCII). In ASCII the arrows and signs of our own texts get
+ * a stand-in, other characters become '?'. COLS is cut to what fits into CAP.
  */
 int fmt_fit(char *out, size_t cap, const char *text, int cols, enum charset charset);
 /* The same, filled up with blanks to exactly COLS columns. */
 void fmt_pad(char *out, size_t cap, const char *text, int cols, enum charset charset);
 /* The columns that TEXT takes once fmt_fit has cleaned it. */
 int fmt_cols(const char *text, enum charset charset);
-/* One character: its code point and columns (0-2) at TEXT; returns the bytes it takes. Stray bytes and controls are '?'. */
+/* One character: its code point and columns (0-2) at TEXT; returns the bytes it takes. Stray bytes and controls are
+ * '?'. */
 size_t fmt_char(const char *text, size_t len, unsigned *code_point, int *cols);
 
 /*
- * A row of CELLS block characters into OUT: VALUES (oldest first, NaN where unknown) are squeezed into the cells by their
- * maximum, or repeated when there are fewer. The scale is 0..TOP; TOP <= 0 means the largest value. In ASCII the levels
- * are " .:-=+*#@". OUT needs 3 * CELLS + 1 bytes.
+ * A row of CELLS block characters into OUT: VALUES (oldest first, NaN where unknown) are squeezed into the cells by
+ * their maximum, or repeated when there are fewer. The scale is 0..TOP; TOP <= 0 means the largest value. In ASCII the
+ * levels are " .:-=+*#@". OUT needs 3 * CELLS + 1 bytes.
  */
 void fmt_sparkline(char *out, size_t cap, const double *values, size_t count, int cells, double top,
                    enum charset charset);

@@ -153,13 +153,18 @@ uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_
 
 int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns)
 {
+    int32_t found = -1;
+
     for (size_t i = s->process_count; i-- > 0;) {
         const struct process *p = &s->processes[i];
 
-        if (p->pid == pid && (!p->end_ns || p->end_ns >= at_ns))
-            return (int32_t)i;
+        if (p->pid != pid || (p->end_ns && p->end_ns < at_ns))
+            continue;
+        found = (int32_t)i;
+        if (p->start_ns <= at_ns)
+            break; /* else it was first seen later than it started; an older record fits better if there is one */
     }
-    return -1;
+    return found;
 }
 
 uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns)

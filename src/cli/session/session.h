@@ -293,7 +293,7 @@ enum {
 
 /* A new process record (index). Beyond MAX_PROCESSES the last record takes all further ones, counted as folded. */
 uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_t start_ns);
-/* The newest record of PID that still lives at AT_NS, -1 when there is none. */
+/* The record of PID that lives at AT_NS, -1 when there is none. */
 int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns);
 /* Ends the current image of process INDEX and starts the next one, which it returns. */
 uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns);

@@ -62,8 +62,8 @@ static void draw_title(struct canvas *canvas, struct rect rect, const struct cha
     int used = canvas_text(canvas, rect.row, rect.col + 1, rect.cols - 2, chart->title, STYLE_TITLE);
 
     used += 3;
-    used += canvas_text(canvas, rect.row, rect.col + used, rect.cols - used - 1,
-                        chart_label(chart->unit, chart->now).s, hot ? STYLE_HOT : STYLE_TITLE);
+    used += canvas_text(canvas, rect.row, rect.col + used, rect.cols - used - 1, chart_label(chart->unit, chart->now).s,
+                        hot ? STYLE_HOT : STYLE_TITLE);
     snprintf(text, sizeof(text), "peak %s", peak.s);
     if (rect.cols - used > (int)strlen(text) + 2)
         canvas_text_right(canvas, rect.row, rect.col, rect.cols - 1, text, STYLE_DIM);
@@ -73,7 +73,8 @@ static void draw_title(struct canvas *canvas, struct rect rect, const struct cha
 static void column_values(const struct chart *chart, int col, int cols, double *mean, double *most)
 {
     size_t per = chart->points_per_col ? chart->points_per_col : 1;
-    /* Columns are cut at multiples of `per` of the absolute index: a value never changes its neighbours while it scrolls. */
+    /* Columns are cut at multiples of `per` of the absolute index: a value never changes its neighbours while it
+     * scrolls. */
     size_t end = chart->first + chart->count, last = (end + per - 1) / per;
     double sum = 0;
     size_t known = 0;

@@ -4,8 +4,8 @@
 #include "report/canvas.h"
 
 /*
- * A chart of one quantity over time: title with the current value and the peak, a filled curve that enters from the right, an
- * axis with labels, the span of time below. Pure functions over a canvas.
+ * A chart of one quantity over time: title with the current value and the peak, a filled curve that enters from the
+ * right, an axis with labels, the span of time below. Pure functions over a canvas.
  *
  *      CPU %  98                           peak 98
  *      100 ┤                              ▁▃▆█▇▃
@@ -27,10 +27,10 @@ struct chart {
     enum chart_unit unit;
     const double *values; /* the newest last; NaN where unknown */
     size_t count;
-    size_t first;         /* absolute index of values[0]: keeps columns from changing their share of points */
-    double interval_s;    /* between values */
-    double now, peak;     /* for the title, NaN when unknown */
-    double hot;           /* values above are drawn hot; NaN or 0: never */
+    size_t first;          /* absolute index of values[0]: keeps columns from changing their share of points */
+    double interval_s;     /* between values */
+    double now, peak;      /* for the title, NaN when unknown */
+    double hot;            /* values above are drawn hot; NaN or 0: never */
     size_t points_per_col; /* how many values one column covers, at least 1 */
 };
 

@@ -16,7 +16,8 @@
  *     │ PANE_OUTPUT                          │
  *     └ footer ──────────────────────────────┘
  *
- * PANE_TABLE shows functions, processes or threads. Rectangles hold contents (with their title line), frames run between.
+ * PANE_TABLE shows functions, processes or threads. Rectangles hold contents (with their title line), frames run
+ * between.
  */
 enum pane {
     PANE_HEADER,

@@ -127,15 +127,15 @@ static void draw_header(struct canvas *canvas, struct rect rect, const struct sc
     if (kept > 2)
         col += put_label(canvas, rect.row, col, end - col, parts[2], STYLE_NORMAL) + 1;
     for (int i = 0; i < kept && i < 2; i++)
-        col += put_label(canvas, rect.row, col, end - col, parts[i], i == 1 && ui->paused ? STYLE_HOT : STYLE_NORMAL) +
-               1;
+        col +=
+            put_label(canvas, rect.row, col, end - col, parts[i], i == 1 && ui->paused ? STYLE_HOT : STYLE_NORMAL) + 1;
 }
 
 static void draw_footer(struct canvas *canvas, struct rect rect, const struct screen_ui *ui)
 {
     bool utf8 = canvas->charset == CHARSET_UTF8;
     const char *arrows = utf8 ? "↑↓ scroll" : "arrows scroll";
-    const char *keys[] = {"q stop", "p pause",   "Tab pane", arrows,    "t table",
+    const char *keys[] = {"q stop", "p pause",   "Tab pane",  arrows,     "t table",
                           "z zoom", "c compact", "f/s speed", "+/- span", "? help"};
     const char *typing[] = {"keys go to the program", "Tab back", "Ctrl-C interrupt"};
     const char **list = ui->focus == PANE_OUTPUT ? typing : keys;
@@ -255,8 +255,8 @@ static void draw_table(struct canvas *canvas, struct rect rect, const struct scr
 
     canvas_printf(canvas, rect.row, rect.col, name_cols + 1, title_style(ui, pane), " %s ", table->title);
     for (int i = 0; table->count && i < columns; i++)
-        canvas_text_right(canvas, rect.row, rect.col + 1 + name_cols + i * COLUMN_COLS, COLUMN_COLS,
-                          table->headings[i], STYLE_DIM);
+        canvas_text_right(canvas, rect.row, rect.col + 1 + name_cols + i * COLUMN_COLS, COLUMN_COLS, table->headings[i],
+                          STYLE_DIM);
     if (!table->count && table->empty)
         canvas_text(canvas, rect.row + 1, rect.col + 1, visible > 0 ? rect.cols - 2 : 0, table->empty, STYLE_DIM);
     for (int line = 0; line < visible && top + line < (int)table->count; line++) {
@@ -279,8 +279,7 @@ static size_t event_lines(const struct screen_model *model)
     return lines;
 }
 
-static void draw_events(struct canvas *canvas, struct rect rect, const struct screen_model *model,
-                        struct screen_ui *ui)
+static void draw_events(struct canvas *canvas, struct rect rect, const struct screen_model *model, struct screen_ui *ui)
 {
     int visible = rect.rows - 1, cols = rect.cols - 2;
     size_t lines = event_lines(model), line = 0;
@@ -288,8 +287,7 @@ static void draw_events(struct canvas *canvas, struct rect rect, const struct sc
     int first = (int)lines - visible - back;
 
     if (back)
-        canvas_printf(canvas, rect.row, rect.col, rect.cols, title_style(ui, PANE_EVENTS), " Events (%d newer) ",
-                      back);
+        canvas_printf(canvas, rect.row, rect.col, rect.cols, title_style(ui, PANE_EVENTS), " Events (%d newer) ", back);
     else
         canvas_text(canvas, rect.row, rect.col, rect.cols, " Events ", title_style(ui, PANE_EVENTS));
     if (!model->event_count && visible > 0)

@@ -5,8 +5,8 @@
 #include "tui/layout.h"
 
 /*
- * The live screen as a picture: what is shown (screen_model, filled from the session by model.c) and how the person wants
- * it shown (screen_ui), drawn into a canvas. Pure: no clock, no terminal.
+ * The live screen as a picture: what is shown (screen_model, filled from the session by model.c) and how the person
+ * wants it shown (screen_ui), drawn into a canvas. Pure: no clock, no terminal.
  */
 enum screen_metric { SCREEN_CPU, SCREEN_MEMORY, SCREEN_THREADS, SCREEN_FDS, SCREEN_METRICS };
 
@@ -62,7 +62,7 @@ struct screen_model {
 };
 
 struct screen_ui {
-    enum pane focus; /* PANE_TABLE, PANE_ALLOCATIONS, PANE_EVENTS or PANE_OUTPUT */
+    enum pane focus;        /* PANE_TABLE, PANE_ALLOCATIONS, PANE_EVENTS or PANE_OUTPUT */
     int scroll[PANE_COUNT]; /* lines back from the natural end of a pane (the top of tables, the newest of lists) */
     enum screen_table_kind table;
     bool compact, paused, help, zoom;

@@ -1,0 +1,533 @@
+"""The main job: run a program, change nothing for it, measure it, write one JSON."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import load_session
+
+QUIET = ["--no-tui", "--no-stacks", "--no-alloc"]
+
+
+def spikes(session, kind):
+    return [e for e in session["memory_events"] if e["type"] == kind]
+
+
+# -- launch ------------------------------------------------------------------------------------------------------
+
+
+def inside(lines):
+    """What tgt_inside printed, less what differs from run to run."""
+    return [line for line in lines.splitlines() if not line.startswith(b"env _=")]
+
+
+def test_program_cannot_tell_the_difference(rustscope, target, tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": "/tmp", "LC_ALL": "C", "ODD": "a=b\nc"}
+    command = [target("inside"), "one", "", "two words", "caf\udce9"]
+
+    def start():
+        os.umask(0o027)
+        os.nice(3)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (777, 4000))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 12345))
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 9, inheritable=True)
+
+    options = {"env": env, "cwd": tmp_path, "preexec_fn": start, "close_fds": False, "stdin": subprocess.DEVNULL}
+    plain = subprocess.run(command, capture_output=True, timeout=20, **options)
+    ours = subprocess.run(
+        [rustscope, *QUIET, "-o", str(tmp_path / "s.json"), "--", *command], capture_output=True, timeout=20, **options
+    )
+    assert plain.returncode == ours.returncode == 0
+    assert inside(ours.stdout) == inside(plain.stdout)
+
+
+def test_closed_standard_descriptors_stay_closed(rustscope, target, tmp_path):
+    def start():
+        for fd in (0, 2):
+            os.close(fd)
+
+    command = [target("inside")]
+    out = tmp_path / "out"
+    for argv in (command, [rustscope, "-q", *QUIET, "-o", str(tmp_path / "s.json"), "--", *command]):
+        with out.open("wb") as file:
+            subprocess.run(argv, stdout=file, preexec_fn=start, timeout=20, check=True)
+        fds = [line.split()[1] for line in out.read_text(errors="replace").splitlines() if line.startswith("fd ")]
+        assert "0" not in fds and "2" not in fds and "1" in fds
+
+
+def test_streams_are_byte_identical(rustscope, tmp_path):
+    script = "head -c 300000 /dev/urandom > rnd; cat rnd; cat rnd >&2; cat"
+    env = {**os.environ}
+    run = subprocess.run(
+        [rustscope, "-q", *QUIET, "-o", "s.json", "--", "sh", "-c", script],
+        input=b"in\0put\r\n",
+        capture_output=True,
+        cwd=tmp_path,
+        env=env,
+        timeout=30,
+    )
+    random = (tmp_path / "rnd").read_bytes()
+    assert run.stdout == random + b"in\0put\r\n"
+    assert run.stderr == random
+    assert run.returncode == 0
+
+
+@pytest.mark.parametrize("script, status", [("exit 0", 0), ("exit 37", 37), ("kill -9 $$", 137), ("kill -SEGV $$", 139)])
+def test_exit_status_is_the_programs(record, script, status):
+    run = record(QUIET, ["sh", "-c", script])
+    assert run.returncode == status
+    meta = run.session["meta"]
+    assert meta["stop_reason"] == ("signal" if status > 128 else "exit")
+    assert meta.get("exit_code", 128 + meta.get("exit_signal", 0)) == status
+
+
+@pytest.mark.parametrize(
+    "make, status, words",
+    [
+        (lambda d: "no-such-program-anywhere", 127, "not found in PATH"),
+        (lambda d: str(d / "missing"), 127, "no such file"),
+        (lambda d: str(d), 126, "directory"),
+        (lambda d: file(d, "plain", "echo hi\n", 0o644), 126, "not executable"),
+        (lambda d: file(d, "bad", "#!/no/such/interpreter\n", 0o755), 127, "interpreter"),
+    ],
+)
+def test_what_cannot_run_is_one_line_and_no_json(record, tmp_path, make, status, words):
+    run = record(QUIET, [make(tmp_path)])
+    assert run.returncode == status
+    assert run.session is None
+    assert run.stderr.decode().count("\n") == 1 and words in run.stderr.decode()
+    assert not list(tmp_path.glob("session.json*"))
+
+
+def file(folder, name, text, mode):
+    path = folder / name
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+def test_a_script_without_a_shebang_runs_as_in_a_shell(record, tmp_path):
+    run = record(QUIET, [file(tmp_path, "script", "echo $((6*7))\nexit 5\n", 0o755)])
+    assert (run.stdout, run.returncode) == (b"42\n", 5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-r", "0"], ["-r", "-1"], ["-r", "1e9"], ["-r", "NaN"], ["-r", "ten"], ["-r", ""], ["-r", "1.5"], ["-d", "-1"], ["-d", "inf"],
+        ["-F", "0"], ["-F", "100000"], ["--spike-mem", "0"], ["--spike-cpu=x"], ["--no-such-option"], ["-d"], ["--label", "x"],
+        ["--pid", "0"], ["--pid", "-1"], ["--pid", "99999999"], ["--pid", "abc"], ["--keep"], ["--stack-size", "3"],
+    ],
+)  # fmt: skip
+def test_bad_options_are_one_line_and_status_2(rustscope, tmp_path, options):
+    run = subprocess.run([rustscope, *options, "--", "true"], capture_output=True, cwd=tmp_path, timeout=20)
+    assert run.returncode == 2
+    assert run.stdout == b"" and run.stderr.count(b"\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("argv", [[], ["--"], ["true"], ["-r", "100"], ["--pid", "1", "--", "true"]])
+def test_a_missing_program_is_one_line_and_status_2(rustscope, tmp_path, argv):
+    run = subprocess.run([rustscope, *argv], capture_output=True, cwd=tmp_path, timeout=20)
+    assert run.returncode == 2 and run.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("form", [["--rate", "50"], ["--rate=50"], ["-r", "50"], ["-r50"]])
+def test_option_forms(record, form):
+    assert record([*QUIET, *form], ["true"]).session["meta"]["rate_hz"] == 50
+
+
+def test_name_tags_and_labels_are_kept_once(record):
+    options = ["--name", "n", "--tag", "a", "--tag", "b", "--tag", "a", "--label", "k=1", "--label", "k=2=3"]
+    meta = record([*QUIET, *options], ["true"]).session["meta"]
+    assert (meta["name"], meta["tags"], meta["labels"]) == ("n", ["a", "b"], {"k": "2=3"})
+
+
+# -- signals and ends --------------------------------------------------------------------------------------------
+
+
+def start(rustscope, target, mode, *options, cwd):
+    """tgt_signals MODE under rustscope, once it is ready; in a session of its own."""
+    process = subprocess.Popen(
+        [rustscope, "-q", *QUIET, *options, "-o", "s.json", "--", target("signals"), mode],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.2)
+    return process
+
+
+@pytest.mark.parametrize("signo, name", [(signal.SIGINT, "int"), (signal.SIGTERM, "term"), (signal.SIGHUP, "hup")])
+def test_a_signal_sent_to_us_reaches_the_program_once(rustscope, target, tmp_path, signo, name):
+    process = start(rustscope, target, "count", cwd=tmp_path)
+    os.kill(process.pid, signo)
+    out, _ = process.communicate(timeout=20)
+    counts = dict(zip(out.split()[::2], out.split()[1::2]))
+    assert counts[name.encode()] == b"1" and sorted(counts.values()) == [b"0", b"0", b"1"]
+    assert process.returncode == 7
+    assert load_session(tmp_path / "s.json")["meta"]["stop_reason"] == "interrupt"
+
+
+def test_a_program_that_ignores_everything_is_killed_in_the_end(rustscope, target, tmp_path):
+    process = start(rustscope, target, "ignore", cwd=tmp_path)
+    began = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 137
+    assert 3.5 < time.monotonic() - began < 8
+    assert load_session(tmp_path / "s.json")["meta"]["exit_signal"] == 9
+
+
+def test_a_second_signal_skips_the_waiting(rustscope, target, tmp_path):
+    process = start(rustscope, target, "ignore", cwd=tmp_path)
+    began = time.monotonic()
+    for _ in range(4):
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.2)
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 3
+    assert (tmp_path / "s.json").exists()
+
+
+def test_duration_ends_the_program_and_is_no_failure(record, target):
+    began = time.monotonic()
+    run = record([*QUIET, "-d", "0.5"], [target("signals"), "default"])
+    assert run.returncode == 0
+    assert run.session["meta"]["stop_reason"] == "duration"
+    assert 0.4 < run.session["meta"]["duration_sec"] < 2.4
+    assert time.monotonic() - began < 5
+
+
+def test_keep_leaves_the_program_running(rustscope, target, tmp_path):
+    pid_file = tmp_path / "pid"
+    run = subprocess.run(
+        [rustscope, "-q", *QUIET, "-d", "0.5", "--keep", "-o", "s.json", "--", "sh", "-c",
+         f"echo $$ > {pid_file}; exec sleep 30"],
+        cwd=tmp_path, timeout=20, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    pid = int(pid_file.read_text())
+    try:
+        assert run.returncode == 0
+        assert pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_delay_leaves_out_the_start(record, target):
+    run = record([*QUIET, "--delay", "0.6"], ["sh", "-c", f"{target('spin')} 400; sleep 0.6"])
+    assert run.session["summary"]["cpu_ms"] < 100
+    assert run.session["meta"]["duration_sec"] < 0.8
+
+
+def test_a_delay_longer_than_the_program_is_said(record):
+    run = record([*QUIET, "--delay", "5"], ["true"])
+    assert any("--delay" in w for w in run.session["diagnostics"]["warnings"])
+
+
+def test_a_grandchild_left_behind_does_not_hold_us_up(record, target):
+    began = time.monotonic()
+    run = record(QUIET, [target("children"), "left", "8"])
+    assert time.monotonic() - began < 4
+    assert run.returncode == 0
+
+
+def test_killed_by_sigkill_the_program_lives_on(rustscope, target, tmp_path):
+    pid_file = tmp_path / "pid"
+    process = subprocess.Popen(
+        [rustscope, "-q", *QUIET, "-o", "s.json", "--", "sh", "-c", f"echo $$ > {pid_file}; sleep 1; echo alive > {tmp_path}/alive"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not (pid_file.exists() and pid_file.read_text()):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "alive").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "alive").exists()
+
+
+def test_a_checkpoint_survives_sigkill(rustscope, validator, tmp_path):
+    process = subprocess.Popen(
+        [rustscope, "-q", *QUIET, "-o", "s.json", "--", "sleep", "14"], cwd=tmp_path, stdin=subprocess.DEVNULL
+    )
+    partial = tmp_path / "s.json.partial"
+    deadline = time.monotonic() + 20
+    while not partial.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    session = load_session(partial)
+    assert not list(validator.iter_errors(session))
+    assert 9 < session["meta"]["duration_sec"] < 13
+    assert any("checkpoint" in w for w in session["diagnostics"]["warnings"])
+    assert [p.name for p in tmp_path.iterdir()] == ["s.json.partial"]
+
+
+def test_nothing_is_left_behind(record, tmp_path):
+    record(QUIET, ["sh", "-c", "true & true; wait"])
+    assert [p.name for p in tmp_path.iterdir()] == ["session.json"]
+    assert not list(pathlib.Path("/tmp").glob(f"rustscope-{os.getuid()}-*"))
+
+
+# -- attach ------------------------------------------------------------------------------------------------------
+
+
+def test_attach_watches_and_never_kills(rustscope, target, validator, tmp_path):
+    program = subprocess.Popen([target("spin"), "4000", "60"])
+    try:
+        run = subprocess.run(
+            [rustscope, "-q", *QUIET, "-d", "1.5", "-o", "s.json", "--pid", str(program.pid)], cwd=tmp_path, timeout=20
+        )
+        assert run.returncode == 0
+        assert program.poll() is None
+    finally:
+        program.kill()
+        program.wait()
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert session["meta"]["stop_reason"] == "duration"
+    assert 45 < session["summary"]["cpu_avg_pct"] < 75
+
+
+def test_attach_ends_when_the_program_does(rustscope, tmp_path):
+    program = subprocess.Popen(["sleep", "0.7"])
+    run = subprocess.run([rustscope, "-q", *QUIET, "-o", "s.json", "--pid", str(program.pid)], cwd=tmp_path, timeout=20)
+    program.wait()
+    assert run.returncode == 0
+    assert load_session(tmp_path / "s.json")["meta"]["stop_reason"] == "exit"
+
+
+def test_attach_refuses_what_it_cannot_watch(rustscope, tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for argv in ([str(gone.pid)], ["4194303"]):
+        run = subprocess.run([rustscope, *QUIET, "--pid", *argv], capture_output=True, cwd=tmp_path, timeout=20)
+        assert run.returncode == 1 and run.stderr.count(b"\n") == 1 and b"no process" in run.stderr
+    run = subprocess.run(
+        ["sh", "-c", f"exec {rustscope} --no-tui --pid $$"], capture_output=True, cwd=tmp_path, timeout=20
+    )
+    assert run.returncode == 1 and b"rustscope itself" in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="needs root to become another user")
+def test_attach_to_another_users_process_is_one_sentence(rustscope, tmp_path):
+    tmp_path.chmod(0o777)
+    run = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", rustscope, *QUIET, "-o", "/tmp/never.json", "--pid", str(os.getpid())],
+        capture_output=True, timeout=20,
+    )  # fmt: skip
+    if b"Permission denied" in run.stderr and b"setpriv" in run.stderr:
+        pytest.skip("another user cannot reach the build folder")
+    assert run.returncode == 1 and run.stderr.count(b"\n") == 1 and b"another user" in run.stderr
+
+
+# -- metrics and spikes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["malloc", "mmap", "steps"])
+def test_memory_that_jumps_10_mb_is_one_spike(record, target, mode):
+    session = record(QUIET, [target("grow"), mode]).session
+    events = spikes(session, "spike")
+    assert [e["location"] for e in events] == ["Memory spike: +10.0 MB"]
+    assert 200 <= events[0]["ts"] - session["meta"]["start_ts"] <= 800
+
+
+@pytest.mark.parametrize("mode", ["untouched", "cache", "below", "shared"])
+def test_what_is_no_growth_is_no_spike(record, target, mode):
+    assert spikes(record(QUIET, [target("grow"), mode]).session, "spike") == []
+
+
+def test_just_over_the_threshold_counts(record, target):
+    assert len(spikes(record(QUIET, [target("grow"), "near"]).session, "spike")) == 1
+    assert spikes(record([*QUIET, "--spike-mem", "6"], [target("grow"), "near"]).session, "spike") == []
+
+
+def test_copy_on_write_is_not_counted_twice(record, target):
+    session = record(QUIET, [target("grow"), "cow"]).session
+    events = spikes(session, "spike")
+    assert len(events) == 1 and events[0]["process"] == 0 and 19e6 < events[0]["size_bytes"] < 21e6
+
+
+def test_a_cpu_bound_program_is_one_spike(record, target):
+    session = record(QUIET, [target("spin"), "2500"]).session
+    assert len(spikes(session, "cpu_spike")) == 1
+    assert spikes(record(QUIET, [target("spin"), "1500", "50"]).session, "cpu_spike") == []
+
+
+def test_cpu_of_short_children_is_counted(record, target):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    session = record(QUIET, [target("children"), "300", "2"]).session
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_ms = 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert 600 <= session["summary"]["cpu_ms"] <= used_ms
+    assert session["summary"]["cpu_ms"] > 0.75 * used_ms  # rustscope's own CPU is in used_ms
+
+
+def test_processes_and_threads_are_kept_apart(record, target):
+    session = record(QUIET, ["sh", "-c", f"{target('spin')} 700 100 2 & {target('spin')} 700 20; wait; exit 3"]).session
+    by_name = {}
+    for process in session["processes"]:
+        by_name.setdefault(process["name"], []).append(process)
+    assert by_name["sh"][0]["parent"] == -1 and by_name["sh"][0]["exit"] == 3 << 8
+    spins = sorted(by_name["tgt_spin"], key=lambda p: p["cpu_ms"])
+    assert len(spins) == 2 and all(p["parent"] == 0 for p in spins)
+    assert 90 < spins[0]["cpu_ms"] < 250
+    assert spins[1]["cpu_ms"] > 2 * spins[0]["cpu_ms"]
+    assert spins[0]["argv"][1:] == ["700", "20"]
+    assert len([t for t in session["threads"] if t["process"] == spins[1]["id"]]) == 2
+
+
+def test_an_exec_starts_a_new_image(record, target):
+    session = record(QUIET, ["sh", "-c", f"sleep 0.3; exec {target('spin')} 400"]).session
+    images = [p for p in session["processes"] if p["pid"] == session["meta"]["pid"]]
+    assert [p["image"] for p in images] == [0, 1]
+    assert images[1]["name"] == "tgt_spin" and images[1]["cpu_ms"] > 200
+
+
+def test_odd_names_survive(record, tmp_path, target):
+    name = os.fsencode(str(tmp_path)) + b"/a ) b\n(\xff"
+    shutil.copy(target("spin"), name)
+    session = record(QUIET, [os.fsdecode(name), "300", "100", "1", os.fsdecode(b"\xfe\xff arg\n")]).session
+    decode = lambda s: b"".join(
+        bytes([ord(c) - 0x10F800]) if 0x10F880 <= ord(c) <= 0x10F8FF else c.encode() for c in s
+    )  # noqa: E731
+    assert decode(session["meta"]["argv"][4]) == b"\xfe\xff arg\n"
+    assert decode(session["processes"][0]["argv"][0]) == name
+    assert decode(session["processes"][0]["name"]) == b"a ) b\n(\xff"
+
+
+def test_redact_leaves_out_arguments_and_home(record, tmp_path):
+    env = {**os.environ, "HOME": str(tmp_path)}
+    run = record([*QUIET, "--redact"], ["sh", "-c", "sleep 0.3 # secret"], env=env, cwd=tmp_path)
+    text = run.path.read_text()
+    assert "secret" not in text and str(tmp_path) not in text
+    assert run.session["meta"]["argv"] == ["sh"] and run.session["meta"]["cwd"] == "~"
+
+
+def test_a_program_of_no_time_gives_a_valid_session(record):
+    run = record(QUIET, ["true"])
+    assert run.returncode == 0 and run.session["meta"]["duration_sec"] < 1
+
+
+# -- output ------------------------------------------------------------------------------------------------------
+
+
+def test_gzip_by_name_and_two_readers(record, rustscope, tmp_path):
+    run = record(QUIET, ["sleep", "0.2"], output=tmp_path / "s.json.gz")
+    assert run.path.read_bytes()[:2] == b"\x1f\x8b" and run.session
+    plain = record(QUIET, ["sleep", "0.2"])
+    version = subprocess.run(["jq", ".schema_version", plain.path], capture_output=True, timeout=20)
+    assert version.stdout.strip() == b"4"
+
+
+def test_output_to_stdout_and_null(rustscope, tmp_path):
+    run = subprocess.run([rustscope, "-q", *QUIET, "-o", "-", "--", "true"], capture_output=True, cwd=tmp_path, timeout=20)
+    assert json.loads(run.stdout)["schema_version"] == 4
+    run = subprocess.run([rustscope, "-q", *QUIET, "-o", "/dev/null", "--", "true"], cwd=tmp_path, timeout=20)
+    assert run.returncode == 0 and not list(tmp_path.iterdir())
+
+
+def test_a_full_device_is_said_and_fails(rustscope, tmp_path):
+    run = subprocess.run(
+        [rustscope, *QUIET, "-o", "/dev/full", "--", "echo", "hi"], capture_output=True, cwd=tmp_path, timeout=20
+    )
+    assert run.returncode == 1 and run.stdout == b"hi\n" and b"No space left" in run.stderr
+
+
+def test_a_directory_or_missing_folder_is_said_before_the_program_runs(rustscope, tmp_path):
+    for output in (str(tmp_path), str(tmp_path / "no" / "s.json")):
+        run = subprocess.run(
+            [rustscope, *QUIET, "-o", output, "--", "touch", str(tmp_path / "ran")], capture_output=True, timeout=20
+        )
+        assert run.returncode == 125 and run.stderr.count(b"\n") == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_size_limit_keeps_the_old_report(rustscope, tmp_path):
+    old = tmp_path / "s.json"
+    old.write_text("the old report")
+    run = subprocess.run(
+        [rustscope, "-q", *QUIET, "-o", str(old), "--", "true"],
+        capture_output=True, timeout=20, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+    )  # fmt: skip
+    assert run.returncode == 1 and b"ulimit -f" in run.stderr
+    assert old.read_text() == "the old report"
+    assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_a_fifo_is_written_straight(rustscope, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE)
+    time.sleep(0.2)
+    run = subprocess.run([rustscope, "-q", *QUIET, "-o", str(fifo), "--", "true"], timeout=20)
+    assert run.returncode == 0
+    assert json.loads(reader.communicate(timeout=20)[0])["schema_version"] == 4
+    run = subprocess.run([rustscope, "-q", *QUIET, "-o", str(fifo), "--", "true"], capture_output=True, timeout=20)
+    assert run.returncode == 1 and run.stderr  # nobody reads: said, and no hang
+
+
+def test_a_link_stays_a_link(rustscope, tmp_path):
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("{}")
+    link.symlink_to(real)
+    subprocess.run([rustscope, "-q", *QUIET, "-o", str(link), "--", "true"], timeout=20, check=True)
+    assert link.is_symlink() and load_session(real)["schema_version"] == 4
+
+
+# -- real programs -----------------------------------------------------------------------------------------------
+
+
+def test_a_shell_pipeline(record):
+    run = record(QUIET, ["sh", "-c", "seq 3000000 | sort -rn | head -3"])
+    assert run.stdout == b"3000000\n2999999\n2999998\n"
+    assert {"sh", "sort"} <= {p["name"] for p in run.session["processes"]}
+
+
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        (["sqlite3", ":memory:", "select 6*7"], b"42\n"),
+        (["/usr/bin/python3", "-c", "print(6*7)"], b"42\n"),
+        (["gcc", "--version"], None),
+        (["redis-server", "--version"], None),
+    ],
+)
+def test_real_programs_run_as_they_do(record, command, output):
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    plain = subprocess.run(command, capture_output=True, timeout=30)
+    run = record([], command)
+    assert run.returncode == plain.returncode and run.stdout == plain.stdout
+    assert output is None or run.stdout == output
+
+
+def test_redis_under_load(record, tmp_path):
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    socket = tmp_path / "redis.sock"
+    script = (
+        f"redis-server --port 0 --unixsocket {socket} --save '' >/dev/null & server=$!;"
+        f"while ! redis-cli -s {socket} ping >/dev/null 2>&1; do sleep 0.05; done;"
+        f"redis-benchmark -s {socket} -q -n 20000 -t set,lpush >/dev/null; redis-cli -s {socket} shutdown nosave; wait $server"
+    )
+    run = record(["--no-tui"], ["sh", "-c", script], timeout=90)
+    assert run.returncode == 0
+    assert {"redis-server", "redis-benchmark"} <= {re.sub(r":.*", "", p["name"]) for p in run.session["processes"]}
+    assert run.session["summary"]["cpu_ms"] > 50

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tgt_children N MS: starts N children one after another, each of which spins for MS milliseconds of CPU, and waits for
+ * each. tgt_children left SECONDS: leaves a grandchild behind that sleeps, and ends at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void spin_ms(long ms)
+{
+    struct timespec ts;
+
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    while (ts.tv_sec * 1000 + ts.tv_nsec / 1000000 < ms);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && !strcmp(argv[1], "left")) {
+        if (!fork()) {
+            if (fork())
+                _exit(0);
+            setsid();
+            for (int fd = 0; fd < 3; fd++)
+                close(fd);
+            sleep((unsigned)atoi(argv[2]));
+            _exit(0);
+        }
+        wait(NULL);
+        usleep(300000);
+        return 0;
+    }
+    for (int i = 0; i < (argc > 1 ? atoi(argv[1]) : 10); i++) {
+        pid_t child = fork();
+
+        if (!child) {
+            spin_ms(argc > 2 ? atol(argv[2]) : 1);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+    }
+    return 0;
+}

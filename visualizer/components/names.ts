@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Names as they are drawn: generics, closures and `<X as Trait>` shortened, the hash dropped. The whole name stands on
+ * the hover card and is what search and exports see.
+ *
+ *     <alloc::vec::Vec<T> as core::iter::FromIterator<U>>::from_iter   Vec::from_iter
+ *     my_app::parse::{{closure}}                                      my_app::parse{closure}
+ *     core::ptr::drop_in_place<Box<dyn Fn()>>                         core::ptr::drop_in_place
+ */
+const known = new Map<string, string>();
+
+export function shortName(name: string): string {
+  let short = known.get(name);
+  if (short === undefined) {
+    if (known.size > 100000) known.clear();
+    known.set(name, (short = shorten(name)));
+  }
+  return short;
+}
+
+function shorten(name: string): string {
+  // Only names with paths or templates: file names, syscalls and `operator<` stay as they are.
+  if (!name.includes('<') && !name.includes('{')) return name.replace(/::h[0-9a-f]{16}$/, '');
+  if (/\boperator\s*[<>-]/.test(name)) return name;
+  const text = name.replace(/::h[0-9a-f]{16}$/, '').replace(/(::)?\{\{?closure\}?\}(#\d+|::#\d+)?/g, '{closure}').replace(/(\{closure\}){2,}/g, '{closure}');
+  const self = /^<(.*)$/.exec(text) ? selfType(text) : text;
+  const plain = dropGenerics(self).replace(/::(?=::)/g, '').replace(/::$/, '');
+  return plain || name;
+}
+
+/** `<A as B>::f` is A::f, by the last segment of A's path; `<A>::f` likewise. */
+function selfType(text: string): string {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '<') depth++;
+    else if (text[i] === '>' && text[i - 1] !== '-' && --depth === 0) {
+      const inner = text.slice(1, i);
+      const type = dropGenerics(topLevelBefore(inner, ' as '));
+      return type.slice(type.lastIndexOf('::') + 1 || 0).replace(/^:/, '') + text.slice(i + 1);
+    }
+  }
+  return text;
+}
+
+function topLevelBefore(text: string, word: string): string {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '<') depth++;
+    else if (text[i] === '>' && text[i - 1] !== '-') depth--;
+    else if (depth === 0 && text.startsWith(word, i)) return text.slice(0, i);
+  }
+  return text;
+}
+
+function dropGenerics(text: string): string {
+  let depth = 0;
+  let out = '';
+  for (let i = 0; i < text.length; i++) {
+    const at = text[i];
+    if (at === '<') depth++;
+    else if (at === '>' && text[i - 1] !== '-') depth = Math.max(0, depth - 1);
+    else if (depth === 0) out += at;
+  }
+  return out;
+}

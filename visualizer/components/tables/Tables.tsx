@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+'use client';
+/** The tables under the flame graph; all of them speak about the window. */
+import { useMemo, useState } from 'react';
+import { LAYERS, type GroupTable, type ProfileInfo } from '@/lib/model/types';
+import { fillsOf } from '../flame/FlameGraph';
+import { crateFill, palette } from '../flame/colors';
+import { bytes, nanos, pct, quantity } from '../format';
+import { shortName } from '../names';
+import { Benchmarks } from '../panes/Benchmarks';
+import { Memory } from '../panes/Memory';
+import { Scopes } from '../panes/Scopes';
+import { Threads } from '../panes/Threads';
+import { store, useApp, useTab, type TableTab } from '../state/store';
+import { VirtualTable, type TableColumn } from './VirtualTable';
+
+const TABS: readonly (readonly [TableTab, string])[] = [
+  ['functions', 'Functions'], ['crates', 'Crates'], ['modules', 'Modules'], ['memory', 'Memory'], ['threads', 'Threads'], ['scopes', 'Scopes'], ['benchmarks', 'Benchmarks'],
+];
+
+export function Tables() {
+  const table = useTab((tab) => tab.table) ?? 'functions';
+  const crateFilter = useTab((tab) => tab.crateFilter) ?? -1;
+  const moduleFilter = useTab((tab) => tab.moduleFilter) ?? -1;
+  const info = useTab((tab) => tab.info);
+  const [text, setText] = useState('');
+  if (!info) return null;
+  const named = table === 'functions' || table === 'crates' || table === 'modules';
+  return (
+    <>
+      <div className="flex h-9 shrink-0 items-center gap-1 border-b border-line bg-panel px-3">
+        <div role="tablist" aria-label="Tables" className="flex h-full min-w-0 overflow-x-auto">
+          {TABS.map(([id, label]) => (
+            <button key={id} type="button" role="tab" id={`tab-${id}`} aria-selected={table === id} aria-controls="table-panel" tabIndex={table === id ? 0 : -1} data-testid={`tab-${id}`} className={`-mb-px cursor-pointer border-b-2 px-2 text-xs ${table === id ? 'border-accent font-medium text-fg' : 'border-transparent text-muted hover:text-fg'}`} onClick={() => store.patch({ table: id })}
+              onKeyDown={(event) => {
+                const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+                if (!step) return;
+                const next = TABS[(TABS.findIndex(([one]) => one === table) + step + TABS.length) % TABS.length][0];
+                store.patch({ table: next });
+                document.getElementById(`tab-${next}`)?.focus();
+              }}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
+        <span className="flex-1" />
+        {table === 'functions' && crateFilter >= 0 && <Crumb label={info.crates[crateFilter]} onRemove={() => store.patch({ crateFilter: -1 })} />}
+        {table === 'functions' && moduleFilter >= 0 && <Crumb label={info.modules[moduleFilter]?.name ?? ''} onRemove={() => store.patch({ moduleFilter: -1 })} />}
+        {named && <input type="text" aria-label="Filter the table" placeholder="Filter" className="field h-6 w-40 max-sm:w-20" spellCheck={false} value={text} data-testid="filter" onChange={(event) => setText(event.target.value)} />}
+      </div>
+      <div id="table-panel" role="tabpanel" aria-labelledby={`tab-${table}`} className="flex min-h-0 flex-1 flex-col">
+        {table === 'functions' && <Functions filterText={text} />}
+        {table === 'crates' && <Groups which="crates" filterText={text} />}
+        {table === 'modules' && <Groups which="modules" filterText={text} />}
+        {table === 'memory' && <Memory />}
+        {table === 'threads' && <Threads />}
+        {table === 'scopes' && <Scopes />}
+        {table === 'benchmarks' && <Benchmarks />}
+      </div>
+    </>
+  );
+}
+
+function Crumb({ label, onRemove }: { label: string; onRemove: () => void }) {
+  return (
+    <span className="chip">
+      <span className="truncate">in {label}</span>
+      <button type="button" aria-label={`Remove filter ${label}`} className="cursor-pointer px-1.5" onClick={onRemove}>✕</button>
+    </span>
+  );
+}
+
+/** A share with a bar behind it; the bar's length is what the eye compares. */
+export function Share({ share, text }: { share: number; text: string }) {
+  return (
+    <span className="relative flex h-5 items-center justify-end gap-2">
+      <span aria-hidden="true" className="absolute inset-y-0.5 right-0 rounded-sm bg-accent-soft" style={{ width: `${Math.max(0, Math.min(100, share * 100))}%` }} />
+      <span className="relative">{text}</span>
+      <span className="relative w-12 text-right text-muted">{pct(share)}</span>
+    </span>
+  );
+}
+
+function valueColumns(table: GroupTable, unit: Parameters<typeof quantity>[1], total: number): TableColumn[] {
+  const columns: TableColumn[] = [
+    { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: '8.5rem' },
+    { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, width: '9rem' },
+  ];
+  if (table.bytes.length && unit !== 'bytes') columns.push({ id: 'bytes', label: 'Allocated', title: 'bytes allocated below it', number: (row) => table.bytes[row], cell: (row) => (table.bytes[row] > 0 ? bytes(table.bytes[row]) : ''), width: '6rem' });
+  return columns;
+}
+
+function Functions({ filterText }: { filterText: string }) {
+  const info = useTab((tab) => tab.info)!;
+  const view = useTab((tab) => tab.main);
+  const selection = useTab((tab) => tab.selection);
+  const crateFilter = useTab((tab) => tab.crateFilter) ?? -1;
+  const moduleFilter = useTab((tab) => tab.moduleFilter) ?? -1;
+  const matched = useTab((tab) => tab.search.matched);
+  const theme = useApp((state) => state.theme);
+  const colorBy = useApp((state) => state.colorBy);
+  const table = view?.tables?.functions;
+  const { funcs } = info;
+  const fills = useMemo(() => fillsOf(info, palette(theme === 'dark'), colorBy === 'heat' ? 'crate' : colorBy), [info, theme, colorBy]);
+  const stats = useMemo(() => new Map(info.side.functions.map((one) => [one.func, one])), [info]);
+  const columns = useMemo<TableColumn[]>(() => {
+    if (!table || !view) return [];
+    const colors = palette(theme === 'dark');
+    const funcOf = (row: number): number => table.key[row];
+    const where = (func: number): string => (funcs.file[func] >= 0 ? `${info.files[funcs.file[func]]}${funcs.line[func] > 0 ? `:${funcs.line[func]}` : ''}` : '');
+    const list: TableColumn[] = [
+      {
+        id: 'name', label: 'Function', text: (row) => shortName(funcs.names[funcOf(row)]), width: 'minmax(12rem, 3fr)',
+        cell: (row) => (
+          <span className="flex items-center gap-2" title={funcs.names[funcOf(row)]}>
+            <span aria-hidden="true" className="size-2.5 shrink-0 rounded-sm" style={{ background: colors.fills[Math.max(0, fills[funcOf(row)])].css }} />
+            <span className="truncate">{shortName(funcs.names[funcOf(row)])}</span>
+          </span>
+        ),
+      },
+      ...valueColumns(table, view.metric.unit, view.value[0]),
+    ];
+    if (info.side.functions.some((one) => one.calls > 0)) {
+      list.push({ id: 'calls', label: 'Calls', title: 'whole session', number: (row) => stats.get(funcOf(row))?.calls ?? NaN, cell: (row) => stats.get(funcOf(row))?.calls.toLocaleString('en-US') ?? '', width: '5rem' });
+      list.push({ id: 'avg', label: 'Mean', title: 'whole session', number: (row) => stats.get(funcOf(row))?.avgNs ?? NaN, cell: (row) => (stats.get(funcOf(row))?.avgNs ? nanos(stats.get(funcOf(row))!.avgNs) : ''), width: '5rem' });
+    }
+    list.push(
+      { id: 'crate', label: 'Crate', text: (row) => (funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : ''), cell: (row) => <span className="text-muted">{funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : LAYERS[funcs.layer[funcOf(row)]] === 'unknown' ? '' : LAYERS[funcs.layer[funcOf(row)]]}</span>, width: 'minmax(6rem, 1fr)' },
+      { id: 'file', label: 'Where', text: (row) => where(funcOf(row)), cell: (row) => <span className="font-mono text-2xs text-muted" title={where(funcOf(row))}>{where(funcOf(row))}</span>, width: 'minmax(8rem, 1.5fr)' },
+    );
+    return list;
+  }, [table, view, funcs, info, fills, theme, stats]);
+  const filter = useMemo(() => {
+    const wanted = filterText.toLowerCase();
+    if (!table || (!wanted && crateFilter < 0 && moduleFilter < 0 && !matched)) return undefined;
+    return (row: number): boolean => {
+      const func = table.key[row];
+      return (crateFilter < 0 || funcs.crate[func] === crateFilter) && (moduleFilter < 0 || funcs.module[func] === moduleFilter) && (!matched || matched[func] === 1) && (!wanted || funcs.names[func].toLowerCase().includes(wanted));
+    };
+  }, [table, filterText, crateFilter, moduleFilter, matched, funcs]);
+  if (!table) return <p className="p-3 text-muted">…</p>;
+  return (
+    <VirtualTable
+      label="Functions"
+      rows={table.count}
+      columns={columns}
+      sortBy="self"
+      filter={filter}
+      selected={selection ? table.key.indexOf(selection.func) : -1}
+      onSelect={(row) => store.select(table.key[row])}
+      onOpen={(row) => store.sandwich(table.key[row])}
+      empty={filter ? 'No function matches the filters.' : 'No functions in this window. Widen it, or choose another metric.'}
+    />
+  );
+}
+
+function groupName(info: ProfileInfo, which: 'crates' | 'modules', key: number): string {
+  return key < 0 ? '[unknown]' : which === 'crates' ? info.crates[key] : info.modules[key]?.name ?? '[unknown]';
+}
+
+function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText: string }) {
+  const info = useTab((tab) => tab.info)!;
+  const view = useTab((tab) => tab.main);
+  const theme = useApp((state) => state.theme);
+  const [selected, setSelected] = useState(-1);
+  const table = view?.tables?.[which];
+  const columns = useMemo<TableColumn[]>(() => {
+    if (!table || !view) return [];
+    const colors = palette(theme === 'dark');
+    const list: TableColumn[] = [
+      {
+        id: 'name', label: which === 'crates' ? 'Crate or library' : 'Module', text: (row) => groupName(info, which, table.key[row]), width: 'minmax(12rem, 2fr)',
+        cell: (row) => (
+          <span className="flex items-center gap-2">
+            {which === 'crates' && <span aria-hidden="true" className="size-2.5 shrink-0 rounded-sm" style={{ background: colors.fills[crateFill(colors, groupName(info, which, table.key[row]))].css }} />}
+            <span className="truncate">{groupName(info, which, table.key[row])}</span>
+          </span>
+        ),
+      },
+      ...valueColumns(table, view.metric.unit, view.value[0]),
+    ];
+    if (which === 'modules') {
+      list.push(
+        { id: 'symbols', label: 'Symbols', text: (row) => info.modules[table.key[row]]?.symbols ?? '', cell: (row) => <span className="text-muted">{info.modules[table.key[row]]?.symbols ?? ''}</span>, width: '6rem' },
+        { id: 'path', label: 'Path', text: (row) => info.modules[table.key[row]]?.path ?? '', cell: (row) => <span className="font-mono text-2xs text-muted">{info.modules[table.key[row]]?.path ?? ''}</span>, width: 'minmax(8rem, 2fr)' },
+      );
+    }
+    return list;
+  }, [table, view, info, which, theme]);
+  const filter = useMemo(() => {
+    const wanted = filterText.toLowerCase();
+    return table && wanted ? (row: number): boolean => groupName(info, which, table.key[row]).toLowerCase().includes(wanted) : undefined;
+  }, [table, filterText, info, which]);
+  if (!table) return <p className="p-3 text-muted">…</p>;
+  // Session → crate → module → function: opening a row narrows the Functions table to it.
+  const open = (row: number): void => store.patch({ table: 'functions', ...(which === 'crates' ? { crateFilter: table.key[row], moduleFilter: -1 } : { moduleFilter: table.key[row] }) });
+  return <VirtualTable label={which === 'crates' ? 'Crates' : 'Modules'} rows={table.count} columns={columns} sortBy="self" filter={filter} selected={selected} onSelect={(row) => (row === selected ? open(row) : setSelected(row))} onOpen={open} empty="Nothing in this window." />;
+}

@@ -33,7 +33,7 @@ export function Welcome() {
           </div>
           <div className="flex flex-col rounded-lg border border-line bg-bg p-4">
             <h2 className="font-semibold">Look around first</h2>
-            <p className="mt-1 flex-1 text-muted">A recorded session comes with this page.</p>
+            <p className="mt-1 flex-1 text-muted">A session of a small service comes with this page: a spike, a leak, scopes and a benchmark.</p>
             <div className="mt-3">
               <button type="button" className="btn btn-primary" data-testid="sample" disabled={!hasSample()} onClick={openSample}>Open the sample session</button>
             </div>

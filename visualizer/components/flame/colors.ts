@@ -27,6 +27,7 @@ export interface Palette {
 }
 
 const CRATE_HUES = [250, 165, 85, 315, 205, 30, 125, 350, 280, 60, 185, 230];
+const CRATES = 2 * CRATE_HUES.length;
 const HEAT_STEPS = 16;
 export const DIFF_STEPS = 8;
 /* user, dep, std, runtime, alloc, kernel, profiler, unknown: hue and chroma factor */
@@ -64,7 +65,10 @@ export function palette(dark: boolean): Palette {
   const swing = dark ? 0.03 : 0.035;
   const fills: Fill[] = [dark ? oklch(0.34, 0.005, 280) : oklch(0.9, 0.004, 280)];
   const crates = fills.length;
-  CRATE_HUES.forEach((hue, i) => fills.push(oklch(base + ((i % 3) - 1) * swing, chroma, hue)));
+  for (let i = 0; i < CRATES; i++) {
+    const strong = i < CRATE_HUES.length ? 1 : -1;
+    fills.push(oklch(base + ((i % 3) - 1) * swing * strong - (strong < 0 ? swing : 0), chroma * (strong > 0 ? 1 : 1.3), CRATE_HUES[i % CRATE_HUES.length] + (strong > 0 ? 0 : 14)));
+  }
   const layers = fills.length;
   LAYER_HUES.forEach(([hue, factor], i) => fills.push(oklch(base + ((i % 3) - 1) * swing * 0.6, chroma * factor, hue)));
   const heat = fills.length;
@@ -94,7 +98,7 @@ export function palette(dark: boolean): Palette {
 }
 
 export function crateFill(p: Palette, crate: string): number {
-  return p.crates + (hash(crate) % CRATE_HUES.length);
+  return p.crates + (hash(crate) % CRATES);
 }
 
 export function layerFill(p: Palette, layer: number): number {

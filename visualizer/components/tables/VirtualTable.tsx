@@ -70,7 +70,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
     <div ref={scroller} role="grid" tabIndex={0} aria-label={label} aria-rowcount={order.length + 1} data-testid={`table-${label}`} className="min-h-0 flex-1 overflow-auto text-xs" onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={key}>
       <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid h-6 min-w-max items-center border-b border-line bg-panel px-3 text-2xs text-muted" style={grid}>
         {columns.map((one) => (
-          <div key={one.id} role="columnheader" aria-sort={one === column ? (sort.up ? 'ascending' : 'descending') : 'none'} className={one.number ? 'text-right' : ''} title={one.title}>
+          <div key={one.id} role="columnheader" aria-sort={one === column ? (sort.up ? 'ascending' : 'descending') : 'none'} className={`min-w-0 truncate pr-3 last:pr-0 ${one.number ? 'text-right' : ''}`} title={one.title}>
             <button type="button" className={`cursor-pointer truncate hover:text-fg ${one === column ? 'font-semibold text-fg' : ''}`} onClick={() => setSort({ id: one.id, up: one === column ? !sort.up : false })}>
               {one.label}{one === column ? (sort.up ? ' ↑' : ' ↓') : ''}
             </button>

@@ -374,6 +374,8 @@ int cmd_record(int argc, char **argv)
         puts("rustscope " RUSTSCOPE_VERSION);
         return 0;
     }
+    if (!r.options.no_stacks && stacks_check_rate(r.options.stack_rate_hz, &err))
+        die(2, "%s", err.text);
     set_up(&r);
     status = start(&r);
     if (!status) {

@@ -22,10 +22,10 @@
 
 /*
  * Rings: what the kernel must keep between two drains. At 997 Hz and 32 KiB a busy CPU fills 33 MB/s, and we may be
- * kept from running for tens of milliseconds. All rings together stay within 64 MiB; a ring under 64 KiB would hold
+ * kept from running for 200 ms on a busy machine. All rings together stay within 64 MiB; a ring under 64 KiB would hold
  * one dump.
  */
-enum { RINGS_BUDGET_BYTES = 64 << 20, RING_MAX_BYTES = 4 << 20, RING_MIN_BYTES = 64 << 10 };
+enum { RINGS_BUDGET_BYTES = 64 << 20, RING_MAX_BYTES = 16 << 20, RING_MIN_BYTES = 64 << 10 };
 enum { MIN_RATE_HZ = 49 };
 /* Descriptors that stay free for the rest of the CLI when a program of thousands of threads is attached to. */
 enum { SPARE_FDS = 256 };

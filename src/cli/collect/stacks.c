@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "collect/stacks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "base/alloc.h"
 #include "collect/perf.h"
 #include "core/clock.h"
+
+enum { BUSY_MACHINE_NICE = -10 }; /* takes privileges; without, nothing changes */
 
 struct stacks {
     struct session *session;
@@ -15,6 +19,16 @@ struct stacks {
     bool started;
     bool timer;
 };
+
+int stacks_check_rate(unsigned rate_hz, struct rs_err *err)
+{
+    unsigned most = perf_max_rate();
+
+    if (rate_hz <= most)
+        return 0;
+    return rs_err_set(err, -EINVAL, "-F %u is more than this kernel allows (%u): sudo sysctl kernel.perf_event_max_sample_rate=%u",
+                      rate_hz, most, rate_hz);
+}
 
 static void forked(void *ctx, pid_t parent, pid_t pid, uint64_t mono_ns)
 {
@@ -52,6 +66,8 @@ struct stacks *stacks_open(struct session *session, const struct record_options 
         .off_cpu = options->off_cpu,
         .listener = {.ctx = stacks, .forked = forked, .execed = execed},
     };
+    /* What drains the rings must not wait behind what fills them. The program was forked before and keeps its own. */
+    setpriority(PRIO_PROCESS, 0, BUSY_MACHINE_NICE);
     if (perf_open(&stacks->perf, session, &perf, pid, options->pid != 0, &err) == 0) {
         perf_pause(stacks->perf, true);
     } else {

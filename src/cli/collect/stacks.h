@@ -16,6 +16,9 @@
  */
 struct stacks;
 
+/* Whether the kernel samples RATE_HZ times a second: 0, or -EINVAL with a sentence that names the sysctl. */
+int stacks_check_rate(unsigned rate_hz, struct rs_err *err);
+
 /*
  * Prepares stacks of PID: a child that waits to exec, or (ATTACH) a process that runs. Never fails: without any back
  * end there is a warning, and the rest of the calls do nothing. NULL when none were asked for. What perf sees of

@@ -181,7 +181,8 @@ uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns)
 uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t at_ns)
 {
     for (size_t i = s->thread_count; i-- > 0;)
-        if (s->threads[i].tid == tid && s->threads[i].process == process && !s->threads[i].end_ns)
+        if (s->threads[i].tid == tid && s->threads[i].process == process &&
+            (!s->threads[i].end_ns || at_ns <= s->threads[i].end_ns))
             return (uint32_t)i;
     if (s->thread_count >= MAX_THREADS) {
         session_count_folded(s, "threads", 1);

@@ -297,7 +297,7 @@ uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_
 int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns);
 /* Ends the current image of process INDEX and starts the next one, which it returns. */
 uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns);
-/* The thread TID of PROCESS, added when it is new. */
+/* The thread TID of PROCESS that lived at AT_NS, added when it is new. */
 uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t at_ns);
 
 /* A new event (index); beyond MAX_EVENTS the newest slot is reused and counted as folded. */

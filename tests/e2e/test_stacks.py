@@ -1,0 +1,293 @@
+"""Sampled stacks on programs with a known truth, with and without permissions.
+
+Names are looked up with nm here, from module and address, so that these tests speak of the raw frames alone.
+"""
+
+import bisect
+import collections
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+ENV = {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
+class Symbols:
+    """Function names of one ELF file, by address."""
+
+    def __init__(self, path):
+        lines = subprocess.run(["nm", "--defined-only", path], capture_output=True, text=True).stdout.splitlines()
+        rows = sorted((int(a, 16), name) for a, kind, name in (x.split(" ", 2) for x in lines) if kind in "tTwW")
+        self.addrs = [a for a, _ in rows]
+        self.names = [n for _, n in rows]
+
+    def name(self, addr):
+        i = bisect.bisect_right(self.addrs, addr) - 1
+        return self.names[i] if i >= 0 else None
+
+
+class Stacks:
+    """The call tree of a session as stacks of names, outermost first, with their weights in µs."""
+
+    cache = {}
+
+    def __init__(self, session):
+        self.session = session
+        self.cpu = self.weights(session["cpu"], "weight_us")
+        self.total_us = sum(self.cpu.values())
+
+    def frame(self, i):
+        frames, modules, strings = (self.session[k] for k in ("frames", "modules", "strings"))
+        module = frames["object"][i]
+        if module < 0:
+            return strings[frames["func"][i]]
+        path = strings[modules["path"][module]]
+        if path not in self.cache:
+            self.cache[path] = Symbols(path) if pathlib.Path(path).is_file() else None
+        name = self.cache[path] and self.cache[path].name(frames["addr"][i])
+        return name or strings[modules["name"][module]]
+
+    def stack(self, node):
+        nodes, names = self.session["nodes"], []
+        while node >= 0:
+            if not self.session["frames"]["inlined"][nodes["frame"][node]]:
+                names.append(self.frame(nodes["frame"][node]))
+            node = nodes["parent"][node]
+        return tuple(reversed(names))
+
+    def weights(self, rows, column):
+        by_node = collections.Counter()
+        for node, weight in zip(rows["node"], rows[column]):
+            by_node[node] += weight
+        stacks = collections.Counter()
+        for node, weight in by_node.items():
+            stacks[self.stack(node)] += weight
+        return stacks
+
+    def us(self, *names):
+        """CPU time of stacks that hold all NAMES in this order, outermost first."""
+
+        def holds(stack):
+            rest = iter(stack)
+            return all(name in rest for name in names)
+
+        return sum(us for stack, us in self.cpu.items() if holds(stack))
+
+
+def backend(recording):
+    return recording.session["diagnostics"]["stack_backend"]
+
+
+def root_share(recording):
+    reasons = recording.session["diagnostics"]["stop_reasons"]
+    return reasons.get("root", 0) / max(1, sum(reasons.values()))
+
+
+@pytest.fixture
+def perf_record(record):
+    """A recording that must have run with perf_event, else the test is skipped with the reason."""
+
+    def run(options, command, **kwargs):
+        recording = record(["--no-tui", "-q", "--no-alloc", *options], command, **kwargs)
+        if backend(recording) != "perf_event":
+            pytest.skip(f"perf_event: {recording.session['diagnostics']['warnings']}")
+        return recording
+
+    return run
+
+
+def test_shares_of_functions_are_their_shares_of_cpu_time(perf_record, target):
+    recording = perf_record([], [target("shares"), "2000"])
+    stacks = Stacks(recording.session)
+    for name, share in {"half_hot": 0.5, "third": 0.3, "fifth": 0.2}.items():
+        measured = stacks.us("main", "round_of_all", name) / stacks.us("round_of_all")
+        assert abs(measured - share) < 0.04, (name, measured)
+    assert root_share(recording) >= 0.99
+
+
+def test_the_root_equals_the_measured_cpu_time(perf_record, target):
+    recording = perf_record([], [target("shares"), "600"])
+    stacks = Stacks(recording.session)
+    measured = sum(p["cpu_ms"] for p in recording.session["processes"])
+    assert stacks.total_us / 1000 == pytest.approx(measured, rel=0.02, abs=3)
+    assert stacks.us("[unsampled]") < 0.1 * stacks.total_us
+
+
+def test_threads_children_and_execs_are_sampled_from_their_start(perf_record, target):
+    recording = perf_record([], [target("stack_threads")])
+    stacks = Stacks(recording.session)
+    for name, ms in {"thread_work": 400, "child_work": 200, "exec_work": 200}.items():
+        assert stacks.us(name) / 1000 == pytest.approx(ms, rel=0.15), name
+    # A thread of 5 ms loses less than one period of 1 ms; what is lost is in [unsampled].
+    assert 60 <= stacks.us("short_work") / 1000 <= 115
+    assert len(recording.session["processes"]) >= 2
+
+
+def test_no_follow_leaves_children_out(perf_record, target):
+    stacks = Stacks(perf_record(["--no-follow"], [target("stack_threads")]).session)
+    assert stacks.us("thread_work") > 300000
+    assert stacks.us("child_work") == 0
+
+
+@pytest.mark.parametrize("inner, outer", [("in_drap", "with_drap"), ("in_alloca", "with_alloca"),
+                                          ("in_handler", "raise_it")])
+def test_hard_frames_are_unwound_to_main(perf_record, target, inner, outer):
+    stacks = Stacks(perf_record([], [target("stack_odd")]).session)
+    assert stacks.us(inner) > 100000
+    assert stacks.us("main", outer, inner) >= 0.99 * stacks.us(inner)
+
+
+def test_a_handler_on_another_stack_is_marked_as_cut_off(perf_record, target):
+    # The dump holds the stack that sp is on; what was interrupted lies on another one.
+    stacks = Stacks(perf_record([], [target("stack_odd")]).session)
+    assert stacks.us("[truncated]", "on_alt_signal", "in_alt_handler") >= 0.98 * stacks.us("in_alt_handler") > 100000
+
+
+def test_a_frame_bigger_than_the_dump_is_stitched(perf_record, target, tmp_path):
+    env = {**ENV, "XDG_CACHE_HOME": str(tmp_path)}
+    recording = perf_record(["--stack-size", "8192"], [target("stack_odd")], env=env)
+    stacks = Stacks(recording.session)
+    diagnostics = recording.session["diagnostics"]
+    assert diagnostics["stacks_stitched"] > 50
+    # What is read later may have changed meanwhile; then the stack must say that it is not whole.
+    whole = stacks.us("main", "with_big_frame", "in_big_frame")
+    cut = stacks.us("[truncated]", "in_big_frame")
+    assert whole + cut == pytest.approx(stacks.us("in_big_frame"), abs=3000)
+    assert whole >= 0.5 * stacks.us("in_big_frame")
+
+
+def test_the_dump_size_is_remembered_for_the_next_run(perf_record, target, tmp_path):
+    env = {**ENV, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    perf_record(["--stack-size", "4096"], [target("stack_odd")], env=env)
+    remembered = list((tmp_path / "cache" / "rustscope" / "stack-bytes").iterdir())
+    assert len(remembered) == 1
+    assert int(remembered[0].read_text()) == 8192
+
+
+def test_recursion_beyond_every_limit_is_capped_and_marked(perf_record, target):
+    recording = perf_record([], [target("stack_deep"), "100000"])
+    stacks = Stacks(recording.session)
+    assert stacks.us("[truncated]", "descend", "bottom") >= 0.9 * stacks.us("bottom") > 200000
+    assert all(len(stack) < 1100 for stack in stacks.cpu)
+    assert recording.session["diagnostics"]["stacks_truncated"] > 200
+
+
+def test_an_address_belongs_to_the_library_that_was_mapped_at_its_time(perf_record, target):
+    recording = perf_record([], [target("stack_dlopen")])
+    stacks = Stacks(recording.session)
+    for name in ("in_plugin_one", "in_plugin_two"):
+        assert stacks.us("main", name) / 1000 == pytest.approx(240, rel=0.15), name
+    assert stacks.us("[unknown]") == 0
+
+
+def test_frames_of_a_jit_are_anonymous_and_lead_on(perf_record, target):
+    stacks = Stacks(perf_record([], [target("stack_jit")]).session)
+    assert stacks.us("main", "[anon]", "callback") >= 0.98 * stacks.us("callback") > 200000
+
+
+def test_a_deleted_program_still_has_its_frames(perf_record, target, tmp_path):
+    copy = tmp_path / "gone"
+    shutil.copy(target("shares"), copy)
+    script = f"{copy} 500 & sleep 0.1; rm {copy}; wait"
+    recording = perf_record([], ["/bin/sh", "-c", script])
+    assert root_share(recording) >= 0.97
+
+
+def test_attaching_samples_every_thread_and_leaves_no_trace(rustscope, target, tmp_path, validator):
+    process = subprocess.Popen([target("shares"), "3000"])
+    try:
+        time.sleep(0.2)
+        out = tmp_path / "attached.json"
+        done = subprocess.run([rustscope, "--no-tui", "-q", "-d", "1", "-o", str(out), "--pid", str(process.pid)],
+                              capture_output=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        session = json.loads(out.read_text())
+        if session["diagnostics"]["stack_backend"] != "perf_event":
+            pytest.skip("perf_event is not permitted")
+        assert Stacks(session).us("main", "round_of_all") > 300000
+        assert process.poll() is None
+        assert "TracerPid:\t0" in pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_waits_are_recorded_where_threads_wait(perf_record, target):
+    recording = perf_record(["--off-cpu"], [target("waits")])
+    session = recording.session
+    if session["offcpu"]["approx"]:
+        pytest.skip("stacks at context switches are not permitted")
+    stacks = Stacks(session)
+    waits = stacks.weights(session["offcpu"], "wait_us")
+
+    def waited_ms(name):
+        return sum(us for stack, us in waits.items() if name in stack) / 1000
+
+    assert waited_ms("nap") == pytest.approx(400, rel=0.1)
+    assert waited_ms("wait_for_lock") == pytest.approx(300, rel=0.15)
+    assert waited_ms("hold") == pytest.approx(350, rel=0.1)
+
+
+def test_delay_leaves_out_what_came_before(perf_record, target):
+    stacks = Stacks(perf_record(["--delay", "0.5"], [target("shares"), "900"]).session)
+    assert 150000 < stacks.us("round_of_all") < 800000
+
+
+@pytest.mark.parametrize("error", ["EACCES", "ENOSYS"])
+def test_a_sandbox_without_perf_is_said_and_names_the_remedy(rustscope, target, tmp_path, error):
+    out = tmp_path / "denied.json"
+    done = subprocess.run([target("deny_perf"), error, rustscope, "--no-tui", "-o", str(out), "--",
+                           target("shares"), "200"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    diagnostics = json.loads(out.read_text())["diagnostics"]
+    assert diagnostics["stack_backend"] in ("timer", "none")
+    assert any("perf_event" in w for w in diagnostics["warnings"]), diagnostics["warnings"]
+
+
+def as_nobody(command, **kwargs):
+    return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+                           "--bounding-set=-all", *command], capture_output=True, text=True, timeout=60, **kwargs)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+@pytest.mark.parametrize("memlock", [None, 0])
+def test_a_user_without_privileges_gets_user_stacks(rustscope, target, tmp_path, memlock):
+    os.chmod(tmp_path, 0o777)
+    for folder in [tmp_path, *tmp_path.parents]:
+        if not os.stat(folder).st_mode & 0o001:
+            os.chmod(folder, os.stat(folder).st_mode | 0o011)
+
+    def limit():
+        if memlock is not None:
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (memlock, memlock))
+
+    if as_nobody([rustscope, "--version"]).returncode != 0:
+        pytest.skip("another user cannot run the build")
+    out = tmp_path / "user.json"
+    done = as_nobody([rustscope, "--no-tui", "-o", str(out), "--", target("shares"), "500"], preexec_fn=limit,
+                     env={**ENV, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    session = json.loads(out.read_text())
+    if session["diagnostics"]["stack_backend"] != "perf_event":
+        assert any("sysctl" in w for w in session["diagnostics"]["warnings"])
+        return
+    stacks = Stacks(session)
+    assert stacks.us("main", "round_of_all") > 350000
+    assert any("kernel.perf_event_paranoid=1" in w for w in session["diagnostics"]["warnings"])
+
+
+def test_a_rate_beyond_the_kernels_limit_is_refused(rustscope):
+    limit = int(pathlib.Path("/proc/sys/kernel/perf_event_max_sample_rate").read_text())
+    done = subprocess.run([rustscope, "-F", "20000", "--", "true"], capture_output=True, text=True)
+    assert done.returncode == 2
+    if limit < 10000:
+        done = subprocess.run([rustscope, "-F", "10000", "--", "true"], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "kernel.perf_event_max_sample_rate" in done.stderr

@@ -28,6 +28,8 @@
 #include "report/checkpoint.h"
 #include "report/json.h"
 #include "session/session.h"
+#include "tui/plain.h"
+#include "tui/tui.h"
 
 /* One recording, from the command line to the exit status. */
 struct recording {
@@ -42,6 +44,8 @@ struct recording {
     struct launched child; /* attached: only pid and pidfd */
     int signal_fd;
     struct loop_watch *tick_timer;
+    struct tui *tui; /* NULL without a live screen */
+    struct plain plain;
     bool exited;
     int wait_status;
     struct rusage usage;
@@ -191,6 +195,64 @@ static void on_duration_over(void *ctx, uint64_t expirations)
     stopper_duration_over(r->stopper);
 }
 
+/* -- the live screen --------------------------------------------------------------------------------------------- */
+
+static void on_spike(void *ctx, uint32_t event, bool ended)
+{
+    struct recording *r = ctx;
+
+    if (r->tui && !ended)
+        tui_flash(r->tui, event);
+    else if (!r->tui && ended && !r->options.quiet)
+        plain_event(&r->plain, r->session, event);
+}
+
+static void on_typed_interrupt(void *ctx)
+{
+    struct recording *r = ctx;
+
+    stopper_signal(r->stopper, SIGINT, true);
+}
+
+static void on_typed_quit(void *ctx)
+{
+    struct recording *r = ctx;
+
+    stopper_quit(r->stopper);
+}
+
+static void on_aside(void *ctx, bool aside)
+{
+    struct recording *r = ctx;
+
+    stopper_set_screen(r->stopper, !aside);
+}
+
+static void open_tui(struct recording *r)
+{
+    const struct tui_options options = {.loop = r->loop,
+                                        .session = r->session,
+                                        .hot_cpu_pct = r->options.spike_cpu_pct,
+                                        .launch = !r->options.pid,
+                                        .on_interrupt = on_typed_interrupt,
+                                        .on_quit = on_typed_quit,
+                                        .on_aside = on_aside,
+                                        .ctx = r};
+    struct rs_err err;
+
+    if (r->options.no_tui || !tui_possible())
+        return;
+    r->tui = tui_new(&options, &err);
+    if (!r->tui && !r->options.quiet)
+        warn("no live screen: %s", err.text);
+}
+
+static void close_tui(struct recording *r)
+{
+    tui_free(r->tui);
+    r->tui = NULL;
+}
+
 /* The clock starts here: at exec, at attach, or when --delay is over. */
 static void start_measuring(struct recording *r, enum sampler_origin origin)
 {
@@ -237,7 +299,7 @@ static int attach(struct recording *r, struct rs_err *err)
 /* Starts or attaches. Returns 0, or the exit status after saying why not. */
 static int start(struct recording *r)
 {
-    const struct launch_options launch = {.argv = r->options.argv, .stdio = {-1, -1, -1}, .state = &r->launch_state};
+    struct launch_options launch = {.argv = r->options.argv, .stdio = {-1, -1, -1}, .state = &r->launch_state};
     struct rs_err err;
     int rc;
 
@@ -247,12 +309,15 @@ static int start(struct recording *r)
             die(1, "%s", err.text);
         r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
     } else {
+        if (r->tui)
+            tui_prepare_launch(r->tui, &launch);
         rc = launch_fork(&r->child, &launch, &err);
         if (rc)
             die(125, "%s", err.text);
         r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
         rc = launch_go(&r->child, r->options.argv[0], &err);
         if (rc) {
+            close_tui(r);
             warn("%s", err.text);
             return launch_exit_status(rc);
         }
@@ -267,6 +332,7 @@ static void watch(struct recording *r)
                                          .pidfd = r->child.pidfd,
                                          .ours = !r->options.pid,
                                          .keep = r->options.keep,
+                                         .screen = r->tui != NULL,
                                          .stdin_is_terminal = isatty(STDIN_FILENO),
                                          .on_end = on_end,
                                          .ctx = r};
@@ -279,6 +345,8 @@ static void watch(struct recording *r)
         loop_add_timer(r->loop, (uint64_t)to_ns(r->options.delay_sec), 0, on_delay_over, r);
     else
         start_measuring(r, r->options.pid ? SAMPLER_ATTACHED : SAMPLER_LAUNCHED);
+    if (r->tui)
+        tui_start(r->tui, r->child.pid);
 }
 
 static void describe_end(struct recording *r)
@@ -315,6 +383,7 @@ static int finish(struct recording *r)
     struct rs_err err;
     int rc;
 
+    close_tui(r);
     describe_end(r);
     sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
                    r->exited && !r->options.delay_sec ? &r->usage : NULL);
@@ -344,7 +413,9 @@ static void set_up(struct recording *r)
     const struct sampler_options sampling = {.rate_hz = r->options.rate_hz,
                                              .spike_cpu_pct = r->options.spike_cpu_pct,
                                              .spike_mem_bytes = (uint64_t)(r->options.spike_mem_mb * 1e6),
-                                             .follow = !r->options.no_follow};
+                                             .follow = !r->options.no_follow,
+                                             .on_event = on_spike,
+                                             .ctx = r};
     struct rs_err err;
 
     launch_state_save(&r->launch_state);
@@ -377,6 +448,7 @@ int cmd_record(int argc, char **argv)
     if (!r.options.no_stacks && stacks_check_rate(r.options.stack_rate_hz, &err))
         die(2, "%s", err.text);
     set_up(&r);
+    open_tui(&r);
     status = start(&r);
     if (!status) {
         watch(&r);

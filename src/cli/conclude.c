@@ -15,6 +15,7 @@ int conclude(struct session *session, const char *output, bool quiet, struct rs_
         struct summary_options page = {0};
 
         summary_options_for(stderr, &page);
+        fputc('\n', stderr);
         page.path = rc ? NULL : output;
         page.path_bytes = bytes;
         summary_print(stderr, session, &page);

@@ -27,6 +27,8 @@ struct launch_options {
     char *const *argv; /* NULL-terminated; argv[0] is searched in PATH */
     char *const *env;  /* NULL-terminated "NAME=VALUE" to set in the program, may be NULL */
     int stdio[3];      /* descriptors to take the place of 0, 1, 2; -1: ours as they are */
+    pid_t (*fork)(void *ctx); /* in place of fork(2), or NULL: the live screen gives the program a session */
+    void *fork_ctx;
     const struct launch_state *state;
 };
 

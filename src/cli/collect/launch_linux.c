@@ -81,7 +81,7 @@ int launch_fork(struct launched *child, const struct launch_options *options, st
         rs_err_set(err, rc, "cannot make a pipe: %s", strerror(-rc));
         goto out;
     }
-    child->pid = fork();
+    child->pid = options->fork ? options->fork(options->fork_ctx) : fork();
     if (child->pid < 0) {
         rc = rs_err_set(err, -errno, "cannot fork: %s", strerror(errno));
         goto out;

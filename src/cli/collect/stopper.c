@@ -130,6 +130,11 @@ void stopper_signal(struct stopper *stopper, int signo, bool from_terminal)
     start_escalation(stopper, SIGTERM);
 }
 
+void stopper_set_screen(struct stopper *stopper, bool screen)
+{
+    stopper->options.screen = screen;
+}
+
 void stopper_quit(struct stopper *stopper)
 {
     if (stopper->timer) {

@@ -37,6 +37,8 @@ void stopper_free(struct stopper *stopper);
 void stopper_signal(struct stopper *stopper, int signo, bool from_terminal);
 /* The duration is over. */
 void stopper_duration_over(struct stopper *stopper);
+/* The live screen steps aside for a program that takes the terminal, or comes back. */
+void stopper_set_screen(struct stopper *stopper, bool screen);
 /* The person asked for the end (q in the live screen). */
 void stopper_quit(struct stopper *stopper);
 

@@ -6,16 +6,17 @@
 
 /*
  * What the program wrote to its terminals while the live screen covered them: every byte in order of arrival, each with
- * the descriptor it came through, to be written out when the screen goes; and the same as lines for the output pane.
+ * the stream it came through, to be written out when the screen goes; and the same as lines for the output pane.
  *
  * Memory is bounded: of the bytes the newest CAPTURE_BYTES are kept and the loss is counted, of the lines the newest
  * CAPTURE_LINES, each cut after CAPTURE_LINE_BYTES.
  */
+enum { CAPTURE_STREAMS = 2 };
 enum { CAPTURE_BYTES = 16 << 20, CAPTURE_LINES = 2000, CAPTURE_LINE_BYTES = 512 };
 
 struct capture_segment {
     uint32_t len;
-    uint8_t stream; /* 0, 1 or 2 */
+    uint8_t stream;
 };
 
 struct capture {
@@ -28,7 +29,7 @@ struct capture {
     char **lines; /* a ring of CAPTURE_LINES; the last one is still being written */
     size_t line_start, line_count;
     size_t line_len; /* of the last one */
-    uint8_t escape[3]; /* per stream: where in an escape sequence its bytes are */
+    uint8_t escape[CAPTURE_STREAMS]; /* per stream: where in an escape sequence its bytes are */
     uint8_t pending_cr;
 };
 

@@ -278,6 +278,29 @@ static bool follows_call(uint64_t before)
 #endif
 
 /*
+ * An interrupted leaf without unwind information (crt code, libgmp's assembly) that has pushed nothing: its return
+ * address is at sp. Believed only if it is behind a call in code that has unwind information.
+ */
+static bool leaf_step(struct rs_unwinder *u, struct rs_full_regs *regs)
+{
+    struct rs_unwind_module scratch;
+    const struct rs_unwind_module *m;
+    struct rs_cfi_row row;
+    uint64_t pc, code;
+
+    if (!u->read || !rs_read_word(u, regs->reg[RS_REG_SP], &pc) || pc < 4096 || pc >> 47)
+        return false;
+    m = find_module(u, pc - 1, &scratch);
+    if (!m || rs_cfi_row_at(m, pc - 1, &row) != RS_CFI_OK || !rs_read_word(u, pc - 8, &code) || !follows_call(code))
+        return false;
+    u->guessed++;
+    regs->reg[RS_REG_PC] = pc;
+    regs->reg[RS_REG_SP] += 8;
+    regs->known &= callee_saved | (uint64_t)1 << RS_REG_PC | (uint64_t)1 << RS_REG_SP;
+    return true;
+}
+
+/*
  * The frame that fp points to, if it is credible: above sp, aligned, and its return address lies in a module or, where
  * there is none (JIT), behind a call. Where code can be read it must be a call in both cases.
  */
@@ -343,6 +366,8 @@ static enum rs_stop slow_step(struct rs_unwinder *u, struct walk *w)
     } else if (at_trampoline(u, regs->reg[RS_REG_PC])) {
         signal_frame = true;
         stop = signal_step(u, regs);
+    } else if (w->exact && RS_REG_RA == RS_REG_PC && leaf_step(u, regs)) {
+        stop = RS_STOP_NONE;
     } else {
         stop = chain_step(u, regs);
     }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ START_TEST(a_function_of_this_program_has_name_file_and_line)
 }
 END_TEST
 
-START_TEST(addresses_outside_every_function_are_unknown)
+START_TEST(addresses_outside_every_function_are_called_after_the_module)
 {
     struct symbols *symbols = symbols_new(&(struct symbols_options){0});
     struct symbol_module *module =
@@ -59,8 +60,14 @@ START_TEST(addresses_outside_every_function_are_unknown)
     const struct symbol_frame *frames;
     const uint64_t nowhere[] = {0, 1, 0x40, UINT64_MAX, UINT64_MAX - 1, (uint64_t)1 << 47};
 
-    for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++)
-        ck_assert_uint_eq(symbol_resolve(module, nowhere[i], &frames), 0);
+    for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
+        char wanted[64];
+
+        snprintf(wanted, sizeof(wanted), "exe+0x%llx", (unsigned long long)nowhere[i]);
+        ck_assert_uint_eq(symbol_resolve(module, nowhere[i], &frames), 1);
+        ck_assert(frames[0].unnamed);
+        ck_assert_str_eq(frames[0].name, wanted);
+    }
     ck_assert_uint_eq(symbols_stats(symbols).unknown, sizeof(nowhere) / sizeof(*nowhere));
     symbols_free(symbols);
 }
@@ -153,7 +160,7 @@ START_TEST(a_stop_leaves_the_symbol_table)
 }
 END_TEST
 
-SUITE("symbol", a_function_of_this_program_has_name_file_and_line, addresses_outside_every_function_are_unknown,
+SUITE("symbol", a_function_of_this_program_has_name_file_and_line, addresses_outside_every_function_are_called_after_the_module,
       a_file_with_another_build_id_is_refused, what_is_no_elf_file_is_refused_with_a_sentence,
       the_callers_descriptor_comes_first_and_stays_open, the_vdso_has_symbols, a_finished_module_opens_again,
       a_stop_leaves_the_symbol_table)

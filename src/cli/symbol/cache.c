@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "base/alloc.h"
+#include "base/cache_dir.h"
 #include "session/strings.h"
 
 static const uint64_t LARGEST_DIRECTORY_BYTES = (uint64_t)256 * 1000 * 1000;
@@ -399,33 +400,20 @@ int cache_write(const char *dir, const char *name, uint64_t identity, const stru
     return rc;
 }
 
-/* DIR with its parents. Under sudo HOME may be another user's, whose cache must not get files of root's. */
-static bool make_dirs(char *dir)
+/* Under sudo HOME may be another user's, whose cache must not get files of root's. */
+static bool is_ours(const char *path)
 {
-    const char *home = getenv("HOME");
     struct stat st;
 
-    if (home && !stat(home, &st) && st.st_uid != geteuid())
-        return false;
-    for (char *at = strchr(dir + 1, '/'); at; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        mkdir(dir, 0700);
-        *at = '/';
-    }
-    mkdir(dir, 0700);
-    return !stat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+    return !stat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
 char *cache_default_dir(void)
 {
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *dir = NULL;
+    const char *home = getenv("HOME");
+    char *dir = home && !is_ours(home) ? NULL : cache_dir_path("symbols/");
 
-    if (base && base[0] == '/')
-        dir = xasprintf("%s/rustscope/symbols", base);
-    else if (home && home[0] == '/')
-        dir = xasprintf("%s/.cache/rustscope/symbols", home);
-    if (dir && !make_dirs(dir)) {
+    if (dir && !is_ours(dir)) {
         free(dir);
         dir = NULL;
     }

@@ -2,26 +2,11 @@
 #include "symbol/elf_symbols.h"
 
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-
-void elf_symbols_release(struct elf_symbols *symbols)
-{
-    for (size_t i = 0; i < symbols->owned_count; i++)
-        free(symbols->owned[i]);
-    free(symbols->owned);
-    free(symbols->list);
-    free(symbols->max_end);
-    *symbols = (struct elf_symbols){0};
-}
-
-static void add(struct elf_symbols *symbols, struct elf_symbol symbol)
-{
-    GROW(symbols->list, symbols->count + 1, symbols->cap);
-    symbols->list[symbols->count++] = symbol;
-}
 
 /* The string at OFFSET of section STRTAB, when it ends inside the section. */
 static const char *string_at(Elf *elf, size_t strtab, size_t offset)
@@ -69,16 +54,16 @@ static uint64_t end_of(Elf *elf, const GElf_Sym *sym)
 }
 
 /* Larger is better among symbols of one address. */
-static uint8_t rank_of(const GElf_Sym *sym)
+static uint32_t rank_of(const GElf_Sym *sym)
 {
     static const uint8_t by_binding[] = {[STB_LOCAL] = 1, [STB_GLOBAL] = 3, [STB_WEAK] = 2};
     unsigned binding = GELF_ST_BIND(sym->st_info);
-    uint8_t rank = binding < sizeof(by_binding) ? by_binding[binding] : 1;
+    uint32_t rank = binding < sizeof(by_binding) ? by_binding[binding] : 1;
 
     if (sym->st_size)
-        rank = (uint8_t)(rank + 8);
+        rank += 8;
     if (GELF_ST_TYPE(sym->st_info) != STT_NOTYPE)
-        rank = (uint8_t)(rank + 4);
+        rank += 4;
     return rank;
 }
 
@@ -92,9 +77,9 @@ static Elf_Scn *section_of_type(Elf *elf, unsigned type, GElf_Shdr *shdr)
     return NULL;
 }
 
-size_t elf_symbols_add(struct elf_symbols *symbols, Elf *elf, unsigned type)
+size_t elf_symbols_add(struct symbol_table *table, Elf *elf, unsigned type)
 {
-    size_t before = symbols->count, count;
+    size_t before = table->count, count;
     GElf_Shdr shdr;
     Elf_Scn *scn = section_of_type(elf, type, &shdr);
     Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
@@ -110,13 +95,13 @@ size_t elf_symbols_add(struct elf_symbols *symbols, Elf *elf, unsigned type)
             continue;
         name = string_at(elf, shdr.sh_link, sym.st_name);
         if (is_function_name(name))
-            add(symbols, (struct elf_symbol){.addr = sym.st_value,
-                                             .end = end_of(elf, &sym),
-                                             .name = name,
-                                             .sized = sym.st_size != 0,
-                                             .rank = rank_of(&sym)});
+            symbol_table_add(table, &(struct table_symbol){.addr = sym.st_value,
+                                                           .end = end_of(elf, &sym),
+                                                           .name = name,
+                                                           .sized = sym.st_size != 0,
+                                                           .rank = rank_of(&sym)});
     }
-    return symbols->count - before;
+    return table->count - before;
 }
 
 /* Which function a slot of the global offset table is for, from the dynamic relocations. */
@@ -207,7 +192,7 @@ static uint64_t aarch64_stub_slot(const unsigned char *stub, uint64_t addr)
     return 0;
 }
 
-static void add_stubs(struct elf_symbols *symbols, const struct got *got, Elf_Scn *scn, uint64_t addr, int machine)
+static void add_stubs(struct symbol_table *table, const struct got *got, Elf_Scn *scn, uint64_t addr, int machine)
 {
     Elf_Data *data = elf_rawdata(scn, NULL);
     size_t step = 16;
@@ -220,21 +205,22 @@ static void add_stubs(struct elf_symbols *symbols, const struct got *got, Elf_Sc
         size_t next = name || machine == EM_X86_64 ? step : 4;
 
         if (name && name[0]) {
-            GROW(symbols->owned, symbols->owned_count + 1, symbols->owned_cap);
-            symbols->owned[symbols->owned_count] = xasprintf("%s@plt", name);
-            add(symbols, (struct elf_symbol){.addr = addr + at,
-                                             .end = addr + at + step,
-                                             .name = symbols->owned[symbols->owned_count],
-                                             .sized = true});
-            symbols->owned_count++;
+            char label[4096];
+            int len = snprintf(label, sizeof(label), "%s@plt", name);
+
+            if (len > 0 && (size_t)len < sizeof(label))
+                symbol_table_add(table, &(struct table_symbol){.addr = addr + at,
+                                                               .end = addr + at + step,
+                                                               .name = symbol_table_keep(table, label, (size_t)len),
+                                                               .sized = true});
         }
         at += next;
     }
 }
 
-size_t elf_symbols_add_plt(struct elf_symbols *symbols, Elf *elf)
+size_t elf_symbols_add_plt(struct symbol_table *table, Elf *elf)
 {
-    size_t before = symbols->count, names;
+    size_t before = table->count, names;
     struct got got = {0};
     Elf_Scn *scn = NULL;
     GElf_Ehdr ehdr;
@@ -250,83 +236,60 @@ size_t elf_symbols_add_plt(struct elf_symbols *symbols, Elf *elf)
             continue;
         if (!got.count)
             got_load(&got, elf);
-        add_stubs(symbols, &got, scn, shdr.sh_addr, ehdr.e_machine);
+        add_stubs(table, &got, scn, shdr.sh_addr, ehdr.e_machine);
     }
     free(got.slots);
-    return symbols->count - before;
+    return table->count - before;
 }
 
-static int compare_symbols(const void *a, const void *b)
+/* Where the program header TYPE points, inside the file; NULL without one. */
+static const unsigned char *segment_bytes(Elf *elf, unsigned type, GElf_Phdr *phdr)
 {
-    const struct elf_symbol *x = a, *y = b;
+    size_t count, len;
+    const char *file = elf_rawfile(elf, &len);
 
-    if (x->addr != y->addr)
-        return x->addr < y->addr ? -1 : 1;
-    if (x->rank != y->rank)
-        return x->rank > y->rank ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
-void elf_symbols_finish(struct elf_symbols *symbols)
-{
-    size_t kept = 0;
-    uint64_t max_end = 0;
-
-    if (!symbols->count)
-        return;
-    qsort(symbols->list, symbols->count, sizeof(*symbols->list), compare_symbols);
-    for (size_t i = 0; i < symbols->count; i++)
-        if (!kept || symbols->list[kept - 1].addr != symbols->list[i].addr)
-            symbols->list[kept++] = symbols->list[i];
-    symbols->count = kept;
-    symbols->max_end = xreallocarray(symbols->max_end, kept, sizeof(*symbols->max_end));
-    for (size_t i = 0; i < kept; i++) {
-        if (symbols->list[i].sized && symbols->list[i].end > max_end)
-            max_end = symbols->list[i].end;
-        symbols->max_end[i] = max_end;
-    }
-}
-
-/* The number of symbols that start at or before ADDR. */
-static size_t count_up_to(const struct elf_symbols *symbols, uint64_t addr)
-{
-    size_t low = 0, high = symbols->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (symbols->list[middle].addr <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-const struct elf_symbol *elf_symbols_find(const struct elf_symbols *symbols, uint64_t addr, uint64_t *lo, uint64_t *hi)
-{
-    size_t after = count_up_to(symbols, addr);
-    const struct elf_symbol *nearest = after ? &symbols->list[after - 1] : NULL;
-
-    *lo = nearest ? nearest->addr : 0;
-    *hi = after < symbols->count ? symbols->list[after].addr : UINT64_MAX;
-    /* Functions may lie in functions (local labels, aliases): the one that started last is the innermost. */
-    for (size_t i = after; i-- > 0 && symbols->max_end[i] > addr;) {
-        const struct elf_symbol *symbol = &symbols->list[i];
-
-        if (!symbol->sized)
-            continue;
-        if (symbol->end > addr) {
-            if (*hi > symbol->end)
-                *hi = symbol->end;
-            return symbol;
-        }
-        if (symbol->end > *lo)
-            *lo = symbol->end;
-    }
-    if (!nearest || nearest->sized || nearest->end <= addr)
+    if (!file || elf_getphdrnum(elf, &count))
         return NULL;
-    if (*hi > nearest->end)
-        *hi = nearest->end;
-    return nearest;
+    for (size_t i = 0; i < count; i++)
+        if (gelf_getphdr(elf, (int)i, phdr) && phdr->p_type == type && phdr->p_offset <= len &&
+            phdr->p_filesz <= len - phdr->p_offset)
+            return (const unsigned char *)file + phdr->p_offset;
+    return NULL;
+}
+
+/* The end of the executable segment that ADDR lies in; 0 when it lies in none. */
+static uint64_t code_end(Elf *elf, uint64_t addr)
+{
+    GElf_Phdr phdr;
+    size_t count;
+
+    if (elf_getphdrnum(elf, &count))
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_LOAD && (phdr.p_flags & PF_X) &&
+            addr - phdr.p_vaddr < phdr.p_memsz)
+            return phdr.p_vaddr + phdr.p_memsz;
+    return 0;
+}
+
+size_t elf_symbols_add_unwind_starts(struct symbol_table *table, Elf *elf)
+{
+    /* version 1; the pointer to .eh_frame as sdata4; the count as udata4; the table as datarel sdata4 pairs */
+    static const unsigned char usual[] = {1, 0x1b, 0x03, 0x3b};
+    size_t before = table->count;
+    GElf_Phdr phdr;
+    const unsigned char *bytes = segment_bytes(elf, PT_GNU_EH_FRAME, &phdr);
+    uint32_t count;
+
+    if (!bytes || phdr.p_filesz < 12 || memcmp(bytes, usual, sizeof(usual)) != 0)
+        return 0;
+    count = read_u32(bytes + 8);
+    for (uint32_t i = 0; i < count && 12 + ((uint64_t)i + 1) * 8 <= phdr.p_filesz; i++) {
+        uint64_t addr = phdr.p_vaddr + (uint64_t)(int64_t)(int32_t)read_u32(bytes + 12 + (size_t)i * 8);
+        uint64_t end = code_end(elf, addr);
+
+        if (end)
+            symbol_table_add(table, &(struct table_symbol){.addr = addr, .end = end, .name = ""});
+    }
+    return table->count - before;
 }

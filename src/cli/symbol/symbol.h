@@ -21,7 +21,8 @@
  * it is, so callers subtract one from a return address (calltree_frame() says the same).
  *
  * Sources of names, best first: DWARF (inlined functions, files, lines) of the file or of its separate debug file,
- * .symtab, the .symtab in .gnu_debugdata, .dynsym, PLT stubs. A module is parsed lazily: only the units and functions
+ * .symtab, the .symtab in .gnu_debugdata, .dynsym, PLT stubs; code without a symbol is called after its module and
+ * where its function begins in the unwind table. A module is parsed lazily: only the units and functions
  * that addresses fall into. What was resolved is kept in a cache file per build-id, as ranges of addresses with an
  * equal answer, so that a second run does not touch the debug information.
  *
@@ -36,9 +37,15 @@ struct symbols_options {
     bool debuginfod;        /* ask the servers of DEBUGINFOD_URLS for missing debug files */
     const char *cache_dir;  /* instead of $XDG_CACHE_HOME/rustscope; for tests */
     const char *debug_root; /* instead of /usr/lib/debug; for tests */
+    const char *cwd;        /* of the program: where a JIT may have left its dump; may be NULL */
+    bool tables_only;       /* no DWARF: quick, for the live screen */
     /* Once it is not zero (Ctrl-C), no more DWARF is read: names come from the symbol tables alone. May be NULL. */
     const volatile sig_atomic_t *stop;
 };
+
+/* Modules that are no files. */
+#define SYMBOL_KERNEL_PATH     "[kernel]"  /* the running kernel; addresses are absolute */
+#define SYMBOL_JIT_PATH_FORMAT "[anon:%d]" /* code of process %d without a file; addresses are absolute */
 
 /* Where a module's bytes are. PATH names it; the first of fd, open_path, path that can be read is used. */
 struct symbol_source {
@@ -57,6 +64,7 @@ struct symbol_frame {
     uint32_t line;       /* of the address, or of the call for a function that something was inlined into; 0: unknown */
     enum symbol_language language;
     bool inlined;
+    bool unnamed; /* NAME is `app+0x1230`, by where the function begins, or [anon] or [kernel] */
 };
 
 struct symbols *symbols_new(const struct symbols_options *options);
@@ -76,7 +84,7 @@ const char *symbol_module_arch(const struct symbol_module *module);     /* x86_6
 enum symbol_kind symbol_module_kind(const struct symbol_module *module);
 
 /*
- * Resolves ADDR. Returns the number of frames, innermost first, and points *FRAMES at them; 0 when nothing is known.
+ * Resolves ADDR. Returns the number of frames (at least one), innermost first, and points *FRAMES at them.
  * The array is valid until the next call with this module, the texts as long as SYMBOLS. Resolving in ascending order
  * of addresses is the fastest and needs the least memory.
  */

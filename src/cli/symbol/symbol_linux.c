@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -18,6 +19,8 @@
 #include "symbol/debug_file.h"
 #include "symbol/dwarf_index.h"
 #include "symbol/elf_symbols.h"
+#include "symbol/jit.h"
+#include "symbol/kallsyms.h"
 
 /* A symbol table alone is parsed faster than a cache file is read; only larger ones are worth one. */
 static const off_t SMALL_FILE_BYTES = 4 * 1000 * 1000;
@@ -32,10 +35,12 @@ struct symbol_module {
     char *cache_name; /* NULL: not worth a cache file */
     uint64_t identity;
 
-    bool open; /* the fields below are valid */
+    enum { OF_FILE, OF_KERNEL, OF_JIT } origin; /* the last two have a table and no file */
+    bool open;                                  /* the fields below are valid */
     struct elf_file file, debug, mini;
-    struct elf_symbols table;
-    bool table_ready, dwarf_ready;
+    struct symbol_table table;
+    struct symbol_table starts; /* of functions without a name */
+    bool table_ready, starts_ready, dwarf_ready;
     struct dwarf_index *dwarf;
     uint64_t units_counted; /* of dwarf's, already in the statistics */
 
@@ -264,10 +269,27 @@ static void find_more_files(struct symbol_module *module)
         debug_data_open(&module->mini, module->file.elf);
 }
 
+/* The kernel and JITs have a table of names and no file. */
+static int open_table(struct symbol_module *module, int pid)
+{
+    module->origin = pid ? OF_JIT : OF_KERNEL;
+    module->open = module->table_ready = module->starts_ready = module->dwarf_ready = true;
+    module->arch = "";
+    if (pid)
+        jit_load(&module->table, pid, module->symbols->options.cwd);
+    else
+        kallsyms_load(&module->table);
+    module->kind = module->table.count ? SYMBOLS_FROM_SYMTAB : SYMBOLS_FROM_NOTHING;
+    return 0;
+}
+
 static int open_module(struct symbol_module *module, const struct symbol_source *source, struct rs_err *err)
 {
-    int rc = open_source(&module->file, source, err);
+    int pid = 0, rc;
 
+    if (!strcmp(source->path, SYMBOL_KERNEL_PATH) || sscanf(source->path, SYMBOL_JIT_PATH_FORMAT, &pid) == 1)
+        return open_table(module, pid);
+    rc = open_source(&module->file, source, err);
     if (rc)
         return rc;
     module->open = true;
@@ -346,11 +368,12 @@ void symbol_module_finish(struct symbol_module *module)
     answers_release(&module->added);
     dwarf_index_close(module->dwarf);
     module->dwarf = NULL;
-    elf_symbols_release(&module->table);
+    symbol_table_release(&module->table);
+    symbol_table_release(&module->starts);
     elf_file_close(&module->mini);
     elf_file_close(&module->debug);
     elf_file_close(&module->file);
-    module->open = module->table_ready = module->dwarf_ready = false;
+    module->open = module->table_ready = module->starts_ready = module->dwarf_ready = false;
     module->units_counted = 0;
 }
 
@@ -370,7 +393,7 @@ static bool reopen(struct symbol_module *module)
 
 static void load_table(struct symbol_module *module)
 {
-    struct elf_symbols *table = &module->table;
+    struct symbol_table *table = &module->table;
     Elf *files[] = {module->file.elf, module->debug.elf, module->mini.elf};
     size_t full = 0;
 
@@ -382,7 +405,7 @@ static void load_table(struct symbol_module *module)
     if (!full || module->mini.elf)
         elf_symbols_add(table, module->file.elf, SHT_DYNSYM);
     elf_symbols_add_plt(table, module->file.elf);
-    elf_symbols_finish(table);
+    symbol_table_finish(table);
 }
 
 static void load_dwarf(struct symbol_module *module)
@@ -421,13 +444,27 @@ static void name_frame(struct symbols *symbols, struct symbol_frame *frame, cons
         frame->linkage = frame->name;
 }
 
+/* Where the function at ADDR begins, for code without symbols; ADDR itself when nothing is known. */
+static uint64_t unnamed_start(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
+{
+    const struct table_symbol *symbol;
+
+    if (!module->starts_ready) {
+        module->starts_ready = true;
+        elf_symbols_add_unwind_starts(&module->starts, module->file.elf);
+        symbol_table_finish(&module->starts);
+    }
+    symbol = symbol_table_find(&module->starts, addr, lo, hi);
+    return symbol ? symbol->addr : addr;
+}
+
 static const char *table_name(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
 {
-    const struct elf_symbol *symbol;
+    const struct table_symbol *symbol;
 
     if (!module->table_ready)
         load_table(module);
-    symbol = elf_symbols_find(&module->table, addr, lo, hi);
+    symbol = symbol_table_find(&module->table, addr, lo, hi);
     return symbol ? symbol->name : NULL;
 }
 
@@ -473,6 +510,25 @@ static size_t frames_from_table(struct symbol_module *module, uint64_t addr, uin
     return 1;
 }
 
+/* `app+0x1230`, by where the function begins; the kernel and JITs have one name for all of what is not known. */
+static size_t frames_without_names(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
+{
+    static const char *const names[] = {[OF_KERNEL] = "[kernel]", [OF_JIT] = "[anon]"};
+    struct strings *texts = &module->symbols->texts;
+    const char *slash = strrchr(module->path, '/');
+    string_id name;
+
+    if (module->origin != OF_FILE)
+        name = strings_add_str(texts, names[module->origin]);
+    else
+        name = strings_addf(texts, "%s+0x%llx", slash ? slash + 1 : module->path,
+                            (unsigned long long)(module->file.elf ? unnamed_start(module, addr, lo, hi) : addr));
+    GROW(module->frames, 1, module->frame_cap);
+    module->frames[0] = (struct symbol_frame){.name = strings_get(texts, name), .file = "", .unnamed = true};
+    module->frames[0].linkage = module->frames[0].name;
+    return 1;
+}
+
 static bool stopped(const struct symbols *symbols)
 {
     return symbols->options.stop && *symbols->options.stop;
@@ -483,7 +539,7 @@ size_t symbol_resolve(struct symbol_module *module, uint64_t addr, const struct 
     struct symbols_stats *stats = &module->symbols->stats;
     const struct answer_range *range = answers_find(&module->known, addr);
     uint64_t lo = addr, hi = addr + 1;
-    bool partial = stopped(module->symbols);
+    bool partial = module->symbols->options.tables_only || stopped(module->symbols);
     size_t count = 0;
 
     stats->resolved++;
@@ -497,10 +553,12 @@ size_t symbol_resolve(struct symbol_module *module, uint64_t addr, const struct 
         if (!count)
             count = frames_from_table(module, addr, &lo, &hi);
     }
-    if (!count)
-        stats->unknown++;
-    else if (module->cache_name && !partial)
+    if (count && module->cache_name && !partial)
         answers_add(&module->added, lo, hi, module->frames, count);
+    if (!count) {
+        stats->unknown++;
+        count = frames_without_names(module, addr, &lo, &hi);
+    }
     *frames = module->frames;
     return count;
 }

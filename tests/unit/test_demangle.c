@@ -32,6 +32,9 @@ START_TEST(suffixes_of_the_optimiser_go_and_plt_stays)
     check_name("_ZN4core3ptr4read17h0123456789abcdefE.llvm.16", "core::ptr::read", LANGUAGE_RUST);
     check_name("_Z3foov.cold", "foo()", LANGUAGE_CXX);
     check_name("work.cold", "work", LANGUAGE_C);
+    check_name("unlink_chunk.constprop.0", "unlink_chunk", LANGUAGE_C);
+    check_name("_Z3foov.part.0.isra.1", "foo()", LANGUAGE_CXX);
+    check_name(".part.0", ".part.0", LANGUAGE_C);
     check_name("memcpy@plt", "memcpy@plt", LANGUAGE_C);
     check_name("_ZdlPvm@plt", "operator delete(void*, unsigned long)@plt", LANGUAGE_CXX);
     check_name("@plt", "@plt", LANGUAGE_C);

@@ -69,15 +69,17 @@ static size_t try_demangler(demangler_fn demangler, const char *mangled, int opt
     return sink.len;
 }
 
-/* The optimiser's suffixes that say nothing to a reader: `.llvm.123` (ThinLTO promotion) and `.cold`. */
+/* The length of NAME without what the optimiser appends to copies and parts of a function. */
 static size_t without_suffix(const char *name, size_t len)
 {
-    const char *llvm = memmem(name, len, ".llvm.", 6);
+    static const char *const suffixes[] = {".llvm.", ".cold", ".isra.", ".part.", ".constprop.", ".lto_priv."};
 
-    if (llvm && llvm != name)
-        len = (size_t)(llvm - name);
-    if (len > 5 && !memcmp(name + len - 5, ".cold", 5))
-        len -= 5;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        const char *found = memmem(name, len, suffixes[i], strlen(suffixes[i]));
+
+        if (found && found != name)
+            len = (size_t)(found - name);
+    }
     return len;
 }
 

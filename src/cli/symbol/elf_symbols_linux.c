@@ -56,7 +56,7 @@ static uint64_t end_of(Elf *elf, const GElf_Sym *sym)
 /* Larger is better among symbols of one address. */
 static uint32_t rank_of(const GElf_Sym *sym)
 {
-    static const uint8_t by_binding[] = {[STB_LOCAL] = 1, [STB_GLOBAL] = 3, [STB_WEAK] = 2};
+    static const uint8_t by_binding[] = {[STB_LOCAL] = 1, [STB_GLOBAL] = 2, [STB_WEAK] = 2};
     unsigned binding = GELF_ST_BIND(sym->st_info);
     uint32_t rank = binding < sizeof(by_binding) ? by_binding[binding] : 1;
 

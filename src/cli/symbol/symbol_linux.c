@@ -488,8 +488,8 @@ static size_t frames_from_dwarf(struct symbol_module *module, uint64_t addr, uin
         *frame = (struct symbol_frame){.file = keep_path(module->symbols, scope->dir, scope->file),
                                        .line = scope->line,
                                        .inlined = scope->inlined};
-        /* C++ and Rust functions of local linkage may have no linkage name in the DWARF, but a symbol. */
-        if (!linkage && (!scope->inlined || !scope->name))
+        /* Functions of local linkage may have a name in the symbol table only, and C ones have a better one there. */
+        if (!scope->inlined && (!linkage || linkage[0] != '_' || (linkage[1] != 'Z' && linkage[1] != 'R')))
             linkage = table_name(module, addr, &symbol_lo, &symbol_hi);
         name_frame(module->symbols, frame, linkage, scope->name ? scope->name : "[unnamed]");
     }

@@ -23,6 +23,18 @@ const char *symbol_table_keep(struct symbol_table *table, const char *name, size
     return arena_memdup0(&table->kept, name, len);
 }
 
+/* Of several names the plain one is what people know: free, not __libc_free or cfree. */
+static int compare_names(const char *x, const char *y)
+{
+    size_t x_bars = strspn(x, "_"), y_bars = strspn(y, "_"), x_len = strlen(x), y_len = strlen(y);
+
+    if (x_bars != y_bars)
+        return x_bars < y_bars ? -1 : 1;
+    if (x_len != y_len)
+        return x_len < y_len ? -1 : 1;
+    return strcmp(x, y);
+}
+
 static int compare_symbols(const void *a, const void *b)
 {
     const struct table_symbol *x = a, *y = b;
@@ -31,7 +43,7 @@ static int compare_symbols(const void *a, const void *b)
         return x->addr < y->addr ? -1 : 1;
     if (x->rank != y->rank)
         return x->rank > y->rank ? -1 : 1;
-    return strcmp(x->name, y->name);
+    return compare_names(x->name, y->name);
 }
 
 void symbol_table_finish(struct symbol_table *table)

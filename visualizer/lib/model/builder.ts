@@ -88,6 +88,11 @@ export class ProfileBuilder {
     return this.frame(this.func({ name }));
   }
 
+  /** The name a frame shows. */
+  frameName(frame: number): string {
+    return this.strings[this.funcName.data[this.frames.parent.data[frame]]];
+  }
+
   node(parent: number, frame: number): number {
     return this.nodes.child(parent, frame);
   }

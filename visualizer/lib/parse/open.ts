@@ -1,32 +1,68 @@
 // SPDX-License-Identifier: MIT
 /** From a dropped file to a Profile, or to one sentence. */
 import type { InputFile, Profile } from '../model/types';
+import { parseChrome } from './chrome';
 import { detect } from './detect';
+import { parseFirefox, SymbolSidecar } from './firefox';
 import { parseFolded } from './folded';
-import { CancelledError, InputError, readInput, type Work } from './input';
+import { InputError, isGzip, readInput, type Work } from './input';
+import { parsePerfScript } from './perfscript';
+import { parsePprof } from './pprof';
 import { parseSession } from './session';
+import { parseSpeedscope } from './speedscope';
 
 export interface Opened { readonly profile: Profile; readonly sizeBytes: number }
 
+const HEAD_BYTES = 1 << 18;
+
 const KNOWN = 'RustScope sessions, folded stacks, samply/Firefox Profiler, pprof, speedscope, Chrome traces and perf script text';
 
-export async function openProfile(file: InputFile, work: Work): Promise<Opened> {
+/** One file; SIDECARS are the symbol files that were dropped with it. */
+export async function openProfile(file: InputFile, work: Work, sidecars: readonly SymbolSidecar[] = []): Promise<Opened> {
   const bytes = await readInput(file.data, work);
+  return guarded(async () => ({ profile: await parse(bytes, file.name, work, sidecars), sizeBytes: bytes.length }));
+}
+
+/** The symbol side-cars among several files; what remains are profiles. */
+export async function splitSidecars(files: readonly InputFile[], work: Work): Promise<{ profiles: readonly InputFile[]; sidecars: readonly SymbolSidecar[] }> {
+  if (files.length < 2) return { profiles: files, sidecars: [] };
+  const profiles: InputFile[] = [];
+  const sidecars: SymbolSidecar[] = [];
+  for (const file of files) {
+    if (await isSidecar(file, work)) sidecars.push(await SymbolSidecar.read(await readInput(file.data, work), work));
+    else profiles.push(file);
+  }
+  return { profiles, sidecars };
+}
+
+/** Told by the first bytes alone: two large sessions to compare must not be read twice. A gzipped one by its name. */
+async function isSidecar(file: InputFile, work: Work): Promise<boolean> {
+  const head = new Uint8Array(file.data instanceof ArrayBuffer ? file.data.slice(0, HEAD_BYTES) : await file.data.slice(0, HEAD_BYTES).arrayBuffer());
+  if (!isGzip(head)) return detect(head) === 'firefox-symbols';
+  return /syms/i.test(file.name) && detect(await readInput(file.data, work)) === 'firefox-symbols';
+}
+
+async function guarded<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return { profile: await parse(bytes, file.name, work), sizeBytes: bytes.length };
+    return await run();
   } catch (error) {
-    if (error instanceof InputError || error instanceof CancelledError) throw error;
     if (error instanceof RangeError) throw new InputError('The file needs more memory than the browser gives one page; record a shorter time or a lower rate.');
     throw error;
   }
 }
 
-function parse(bytes: Uint8Array, name: string, work: Work): Promise<Profile> {
+async function parse(bytes: Uint8Array, name: string, work: Work, sidecars: readonly SymbolSidecar[]): Promise<Profile> {
   switch (detect(bytes)) {
     case 'rustscope': return parseSession(bytes, name, work);
     case 'folded': return parseFolded(bytes, name, work);
+    case 'pprof': return parsePprof(bytes, name, work);
+    case 'speedscope': return parseSpeedscope(bytes, name, work);
+    case 'firefox': return parseFirefox(bytes, name, work, sidecars);
+    case 'chrome': return parseChrome(bytes, name, work);
+    case 'perf-script': return parsePerfScript(bytes, name, work);
+    case 'firefox-symbols': throw new InputError('This is a symbol side-car (.syms.json) of samply; drop it together with its profile.');
     case 'empty': throw new InputError('The file is empty; the recording may have failed, run it again.');
     case 'unknown-json': throw new InputError(`This JSON is no profile that RustScope knows; it reads ${KNOWN}.`);
-    default: throw new InputError(`The content is no profile that RustScope knows; it reads ${KNOWN}.`);
+    case 'unknown': throw new InputError(`The content is no profile that RustScope knows; it reads ${KNOWN}.`);
   }
 }

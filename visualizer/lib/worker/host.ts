@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** The worker's side: keeps the profiles, answers one message at a time, and lets "cancel" in while it loads. */
+import { Comparison } from '../compare/compare';
+import { exportView } from '../export/export';
 import { Engine } from '../view/engine';
 import type { LoadProgress, ProfileInfo, UserError } from '../model/types';
 import { CancelledError, InputError, LIMITS, Work, type Limits } from '../parse/input';
-import { openProfile } from '../parse/open';
+import { openProfile, splitSidecars } from '../parse/open';
 import type { CallName, Calls, Endpoint, FromWorker, ToWorker } from './protocol';
 
 export class Host {
   private readonly engines = new Map<number, Engine>();
   private readonly cancelled = new Set<number>();
+  private comparison: { key: string; value: Comparison; profiles: number[] } | null = null;
   private lastProfile = 0;
 
   constructor(private readonly endpoint: Endpoint, private readonly limits: Limits = LIMITS) {
@@ -49,20 +52,40 @@ export class Host {
       case 'insights': return [];
       case 'spikeCause': return this.engine(message.arg.profile).spikeCause(message.arg.window);
       case 'hotWindows': return this.engine(message.arg.profile).hotWindows(message.arg.metric, message.arg.group, message.arg.key);
-      case 'compare': throw new Error('not there yet');
-      case 'export': throw new Error('not there yet');
-      case 'close': this.engines.delete(message.arg.profile); return null;
+      case 'compare': return this.compare(message.arg);
+      case 'export': return exportView(this.engine(message.arg.request.profile), message.arg.request, message.arg.format, message.arg.title, message.arg.dark);
+      case 'close': return this.close(message.arg.profile);
     }
+  }
+
+  /** The last comparison is kept: changing its direction or window must not join the trees again. */
+  private compare(request: Calls['compare']['in']): Calls['compare']['out'] {
+    const { base, next } = request;
+    const key = `${base.profile} ${base.metric} ${next.profile} ${next.metric}`;
+    if (this.comparison?.key !== key) {
+      this.comparison = null;
+      this.comparison = { key, value: new Comparison(this.engine(base.profile), base.metric, this.engine(next.profile), next.metric), profiles: [base.profile, next.profile] };
+    }
+    return this.comparison.value.view(request);
+  }
+
+  private close(profile: number): null {
+    this.engines.delete(profile);
+    if (this.comparison?.profiles.includes(profile)) this.comparison = null;
+    return null;
   }
 
   private async load(files: Calls['load']['in']['files'], seq: number): Promise<Calls['load']['out']> {
     const profiles: ProfileInfo[] = [];
     const errors: UserError[] = [];
-    for (const file of files) {
-      const report = (stage: LoadProgress['stage'], done: number): void => this.post({ seq, kind: 'progress', progress: { file: file.name, stage, done } });
-      const work = new Work(this.limits, report, () => this.cancelled.has(seq));
+    const work = (file: string): Work => {
+      const report = (stage: LoadProgress['stage'], done: number): void => this.post({ seq, kind: 'progress', progress: { file, stage, done } });
+      return new Work(this.limits, report, () => this.cancelled.has(seq));
+    };
+    const split = await splitSidecars(files, work(files[0]?.name ?? ''));
+    for (const file of split.profiles) {
       try {
-        const { profile, sizeBytes } = await openProfile(file, work);
+        const { profile, sizeBytes } = await openProfile(file, work(file.name), split.sidecars);
         const engine = new Engine(++this.lastProfile, profile, sizeBytes);
         this.engines.set(engine.id, engine);
         profiles.push(engine.info());

@@ -196,8 +196,13 @@ export interface ScopeStats {
 }
 
 export interface Outlier { readonly func: FuncId; readonly name: string; readonly atMs: number; readonly durationNs: number; readonly thread: number; readonly sigma: number }
+/** Calls of a scope beyond its budget; time and length are the worst one's. */
 export interface BudgetViolation { readonly name: string; readonly atMs: number; readonly durationNs: number; readonly budgetNs: number; readonly count: number }
-export interface AsyncTask { readonly name: string; readonly polls: number; readonly busyNs: number; readonly idleNs: number; readonly startMs: number; readonly endMs: number; readonly state: string }
+/** Tasks of one kind: how they waited. NaN where unknown. */
+export interface AsyncTask {
+  readonly name: string; readonly process: number; readonly started: number; readonly completed: number; readonly cancelled: number; readonly polls: number;
+  readonly busyNs: number; readonly idleNs: number; readonly scheduledNs: number; readonly firstPollDelayNs: number; readonly maxPollNs: number; readonly lifetimeNs: number;
+}
 
 export interface Benchmark {
   readonly name: string; readonly iterations: number; readonly warmup: number; readonly unit: string;

@@ -315,20 +315,21 @@ class SessionReader {
       functions: this.functionStats(funcs, nameOf),
       memory: this.memory(stacks.count),
       scopeStats,
-      outliers: asList(this.root.get('outliers') ?? this.section('scopes').get('outliers')).map((item) => {
+      outliers: asList(this.root.get('outliers')).map((item) => {
         const o = asObject(item);
-        const name = this.text(o.get('name') ?? o.get('scope'));
-        return { name, func: nameOf.get(name) ?? -1, atMs: this.sinceStart(o.get('ts')), durationNs: asNumber(o.get('duration_ns')), thread: asNumber(o.get('thread'), -1), sigma: asNumber(o.get('sigma')) };
+        const name = this.text(o.get('name'));
+        return { name, func: nameOf.get(name) ?? -1, atMs: this.sinceStart(o.get('ts')), durationNs: asNumber(o.get('duration_ns')), thread: -1, sigma: asNumber(o.get('sigma')) };
       }),
       budgetViolations: asList(this.root.get('budget_violations')).map((item) => {
         const o = asObject(item);
-        return { name: this.text(o.get('name') ?? o.get('scope')), atMs: this.sinceStart(o.get('ts')), durationNs: asNumber(o.get('duration_ns')), budgetNs: asNumber(o.get('budget_ns')), count: asNumber(o.get('count'), 1) };
+        return { name: this.text(o.get('name')), atMs: this.sinceStart(o.get('worst_ts')), durationNs: asNumber(o.get('worst_ns')), budgetNs: asNumber(o.get('budget_ns')), count: asNumber(o.get('count'), 1) };
       }),
       asyncTasks: asList(this.root.get('async_tasks')).map((item) => {
         const o = asObject(item);
+        const n = (key: string): number => asNumber(o.get(key));
         return {
-          name: this.text(o.get('name')), polls: asNumber(o.get('polls')), busyNs: asNumber(o.get('busy_ns') ?? o.get('poll_ns')), idleNs: asNumber(o.get('idle_ns')),
-          startMs: this.sinceStart(o.get('start_ts')), endMs: this.sinceStart(o.get('end_ts')), state: asText(o.get('state')),
+          name: this.text(o.get('name')), process: this.process(o.get('process')), started: n('started'), completed: n('completed'), cancelled: n('cancelled'), polls: n('polls'), busyNs: n('busy_ns'),
+          idleNs: n('idle_ns'), scheduledNs: n('scheduled_ns'), firstPollDelayNs: n('first_poll_delay_ns'), maxPollNs: n('max_poll_ns'), lifetimeNs: n('lifetime_ns'),
         };
       }),
       benchmarks: asList(this.root.get('benchmarks')).map((item) => benchmark(asObject(item), this.text(asObject(item).get('name')))),
@@ -413,15 +414,10 @@ class SessionReader {
 
   private processInfo(o: JsonObject): ProfileSide['processes'][number] {
     const shim = asObject(o.get('shim'));
-    const unixStart = asNumber(o.get('start_ts'));
-    const mono = asNumber(asObject(this.section('meta').get('clock')).get('mono_ns'));
-    const startNs = asNumber(o.get('start_ns'));
-    // start_ns is CLOCK_MONOTONIC in the design and counted from the start as written today: the clock tells which.
-    const startMs = !Number.isNaN(unixStart) ? unixStart - this.startTs : startNs >= mono ? (startNs - mono) / 1e6 : startNs / 1e6;
     const exit = asNumber(o.get('exit'));
     return {
       pid: asNumber(o.get('pid'), 0), parent: this.process(o.get('parent')), name: showStray(asText(o.get('name'))) || basename(showStray(asText(o.get('exe')))), exe: showStray(asText(o.get('exe'))),
-      argv: texts(o.get('argv')), startMs, endMs: this.sinceStart(o.get('end_ts')), cpuMs: asNumber(o.get('cpu_ms')), rssPeakMb: asNumber(o.get('rss_peak_mb')), heapPeakMb: asNumber(o.get('heap_peak_mb')),
+      argv: texts(o.get('argv')), startMs: asNumber(o.get('start_ns')) / 1e6, endMs: this.sinceStart(o.get('end_ts')), cpuMs: asNumber(o.get('cpu_ms')), rssPeakMb: asNumber(o.get('rss_peak_mb')), heapPeakMb: asNumber(o.get('heap_peak_mb')),
       allocBytes: asNumber(o.get('alloc_bytes')), allocCount: asNumber(o.get('allocations')), shimStatus: asText(shim.get('status')), shimReason: showStray(asText(shim.get('reason'))),
       exit: Number.isNaN(exit) ? '' : exitText(exit),
     };

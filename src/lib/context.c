@@ -80,6 +80,7 @@ static struct rs_context *new_context(void)
 
 static struct rs_context *take(void)
 {
+    uint32_t tid = rs_os_tid();
     struct rs_context *c;
 
     rs_lock_take(&lock);
@@ -89,6 +90,7 @@ static struct rs_context *take(void)
     if (c) {
         free_list = c->next_free;
         c->in_use = true;
+        c->tid = tid;
     }
     rs_lock_drop(&lock);
     if (c)
@@ -98,6 +100,7 @@ static struct rs_context *take(void)
         return NULL;
     rs_lock_take(&lock);
     c->in_use = true;
+    c->tid = tid;
     c->next = atomic_load_explicit(&all, memory_order_relaxed);
     context_count++;
     atomic_store_explicit(&all, c, memory_order_release);
@@ -115,7 +118,6 @@ struct rs_context *rs_context_get(void)
     c = take();
     if (!c)
         return NULL;
-    c->tid = rs_os_tid();
     t->context = c;
     t->slots = c->slots;
     t->cur = c->root;

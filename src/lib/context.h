@@ -48,7 +48,7 @@ struct rs_edge {
 struct rs_context {
     struct rs_context *next; /* of all, immutable once published */
     struct rs_context *next_free;
-    bool in_use; /* under the contexts' lock */
+    bool in_use; /* under the contexts' lock, as tid */
     uint32_t tid;
     atomic_uint reset_seen; /* resets that the owner has carried out; a reader ignores nodes that are behind */
     uint32_t settings_seen;

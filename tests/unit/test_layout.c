@@ -18,11 +18,11 @@ static void check_inside(const struct layout *layout, int rows, int cols)
 
         if (!layout_has(layout, i))
             continue;
-        ck_assert_msg(a->row >= 0 && a->col >= 0 && a->row + a->rows <= rows && a->col + a->cols <= cols,
-                      "pane %d leaves the %dx%d screen", i, rows, cols);
+        loop_assert_msg(a->row >= 0 && a->col >= 0 && a->row + a->rows <= rows && a->col + a->cols <= cols,
+                        "pane %d leaves the %dx%d screen", i, rows, cols);
         for (int j = i + 1; j < PANE_COUNT; j++)
-            ck_assert_msg(!layout_has(layout, j) || !overlap(a, &layout->panes[j]), "panes %d and %d overlap at %dx%d",
-                          i, j, rows, cols);
+            loop_assert_msg(!layout_has(layout, j) || !overlap(a, &layout->panes[j]),
+                            "panes %d and %d overlap at %dx%d", i, j, rows, cols);
     }
 }
 
@@ -32,8 +32,8 @@ static void check_fold_order(const struct layout *layout, int rows, int cols)
     static const enum pane order[] = {PANE_OUTPUT, PANE_ALLOCATIONS, PANE_TABLE, PANE_MEMORY, PANE_CPU, PANE_HEADER};
 
     for (size_t i = 0; i + 1 < sizeof(order) / sizeof(*order); i++)
-        ck_assert_msg(!layout_has(layout, order[i]) || layout_has(layout, order[i + 1]),
-                      "pane %d is there without pane %d at %dx%d", order[i], order[i + 1], rows, cols);
+        loop_assert_msg(!layout_has(layout, order[i]) || layout_has(layout, order[i + 1]),
+                        "pane %d is there without pane %d at %dx%d", order[i], order[i + 1], rows, cols);
 }
 
 START_TEST(no_size_overlaps_or_leaves_the_screen)
@@ -47,7 +47,8 @@ START_TEST(no_size_overlaps_or_leaves_the_screen)
 
                 layout_compute(rows, cols, &wish, &layout);
                 check_inside(&layout, rows, cols);
-                ck_assert(rows == 0 || cols == 0 || layout_has(&layout, PANE_HEADER));
+                loop_assert_msg(rows == 0 || cols == 0 || layout_has(&layout, PANE_HEADER), "no header at %dx%d", rows,
+                                cols);
                 if (flags == 3)
                     check_fold_order(&layout, rows, cols);
             }
@@ -65,7 +66,8 @@ START_TEST(zoomed_panes_stay_inside_too)
 
                 layout_compute(rows, cols, &wish, &layout);
                 check_inside(&layout, rows, cols);
-                ck_assert(layout.one_line || rows == 0 || cols == 0 || layout_has(&layout, zoom));
+                loop_assert_msg(layout.one_line || rows == 0 || cols == 0 || layout_has(&layout, zoom),
+                                "pane %d is not zoomed at %dx%d", (int)zoom, rows, cols);
             }
 }
 END_TEST
@@ -77,10 +79,10 @@ START_TEST(a_standard_screen_shows_everything)
 
     layout_compute(24, 80, &wish, &layout);
     for (int pane = 0; pane < PANE_COUNT; pane++)
-        ck_assert_msg(layout_has(&layout, pane) == (pane != PANE_THREADS && pane != PANE_FDS), "pane %d", pane);
+        loop_assert_msg(layout_has(&layout, pane) == (pane != PANE_THREADS && pane != PANE_FDS), "pane %d", pane);
     layout_compute(50, 160, &wish, &layout);
     for (int pane = 0; pane < PANE_COUNT; pane++)
-        ck_assert_msg(layout_has(&layout, pane), "pane %d", pane);
+        loop_assert_msg(layout_has(&layout, pane), "pane %d", pane);
 }
 END_TEST
 

@@ -307,14 +307,14 @@ static int start(struct recording *r)
         rc = attach(r, &err);
         if (rc)
             die(1, "%s", err.text);
-        r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
+        stacks_open(r->stacks, r->child.pid);
     } else {
         if (r->tui)
             tui_prepare_launch(r->tui, &launch);
         rc = launch_fork(&r->child, &launch, &err);
         if (rc)
             die(125, "%s", err.text);
-        r->stacks = stacks_open(r->session, &r->options, r->child.pid, r->sampler);
+        stacks_open(r->stacks, r->child.pid);
         rc = launch_go(&r->child, r->options.argv[0], &err);
         if (rc) {
             close_tui(r);
@@ -427,6 +427,7 @@ static void set_up(struct recording *r)
     describe_session(r);
     r->loop = loop_new();
     r->sampler = sampler_new(r->session, &sampling);
+    r->stacks = stacks_new(r->session, &r->options, r->sampler);
 }
 
 int cmd_record(int argc, char **argv)

@@ -153,6 +153,7 @@ enum rs_record {
     RS_RECORD_LIB_FIRST = 32, /* 32-63 are librustscope's */
     RS_RECORD_LIB_LAST = 63,
     RS_RECORD_TIMER_FIRST = 64, /* 64-79 are the CPU timer's */
+    RS_RECORD_SAMPLE = 64,
     RS_RECORD_TIMER_LAST = 79,
 };
 
@@ -266,3 +267,18 @@ struct rs_record_outside {
 } __attribute__((packed, aligned(4)));
 _Static_assert(sizeof(struct rs_record_outside) == 32, "wire format");
 enum rs_outside { RS_OUTSIDE_MMAP = 1, RS_OUTSIDE_MUNMAP = 2, RS_OUTSIDE_MREMAP = 3, RS_OUTSIDE_BRK = 4 };
+
+/*
+ * A CPU sample of the thread whose stream it is in: it ran at NODE (0: the stack could not be walked) for PERIODS
+ * periods of PERIOD_US, one and those that the timer could not deliver in time.
+ */
+struct rs_record_sample {
+    uint32_t word;
+    uint32_t node;
+    uint32_t periods;
+    uint32_t period_us;
+    uint32_t stop; /* enum rs_stop: why the walk ended */
+    uint32_t reserved;
+    uint64_t clock_ns;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_sample) == 32, "wire format");

@@ -42,6 +42,12 @@ struct perf_options {
 unsigned perf_max_rate(void);
 
 /*
+ * Whether sampling is permitted here, tried out on ourselves: 0, or a negative errno with a sentence that names the
+ * remedy. For those who must choose before there is a program.
+ */
+int perf_probe(struct rs_err *err);
+
+/*
  * Prepares sampling of PID, a child that waits to exec (ATTACH false: sampling starts with exec) or a process that runs
  * (sampling starts now). Writes into SESSION, which must outlive it; warns there about what is missing and how to get
  * it. Returns 0 with *OUT, or a negative errno with a sentence that names the remedy.

@@ -41,6 +41,7 @@ struct perf_target {
     size_t tid_count;
     bool on_exec; /* start when the (one) task execs; else at once */
     bool off_cpu; /* also a stack at every context switch, or at least the switches */
+    bool small;   /* the smallest rings, only to see whether it works */
 };
 
 /* How waiting can be watched with these permissions. */

@@ -357,7 +357,7 @@ int perf_events_open(struct perf_events *events, const struct perf_plan *plan, c
 
     *events = PERF_EVENTS_NONE;
     layout_init(events);
-    events->ring_bytes = ring_bytes_for((unsigned)get_nprocs());
+    events->ring_bytes = target->small ? RING_MIN_BYTES : ring_bytes_for((unsigned)get_nprocs());
     events->merge.rings = xcalloc(cpus, sizeof(*events->merge.rings));
     events->merge.ring_count = cpus;
 

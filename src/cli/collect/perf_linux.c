@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "collect/coverage.h"
 #include "collect/maps.h"
 #include "collect/perf_events.h"
 #include "collect/perf_stacks.h"
@@ -33,9 +34,8 @@ struct perf {
     bool paused;
     uint64_t drains;
 
-    uint64_t samples, lost, throttled;
-    uint64_t *sampled_us; /* by process of the session */
-    size_t sampled_cap;
+    uint64_t lost, throttled;
+    struct coverage coverage;
 };
 
 unsigned perf_max_rate(void)
@@ -196,14 +196,7 @@ static void on_cpu_sample(struct perf *perf, struct perf_thread *thread, const s
     int32_t node = perf_stacks_node(&perf->stacks, thread->process, rec);
 
     rows_add(&perf->session->cpu_rows, at_ns, (uint32_t)node, thread_index, values);
-    if (process_index >= perf->sampled_cap) {
-        size_t cap = perf->sampled_cap;
-
-        GROW(perf->sampled_us, process_index + 1, perf->sampled_cap);
-        memset(perf->sampled_us + cap, 0, (perf->sampled_cap - cap) * sizeof(*perf->sampled_us));
-    }
-    perf->sampled_us[process_index] += rec->sample.period / 1000;
-    perf->samples++;
+    coverage_add(&perf->coverage, process_index, rec->sample.period / 1000);
 }
 
 static void on_sample(struct perf *perf, const struct perf_record *rec)
@@ -320,7 +313,7 @@ static void publish_counts(struct perf *perf)
 {
     struct diagnostics *d = &perf->session->diagnostics;
 
-    d->stack_samples = perf->samples;
+    d->stack_samples = perf->coverage.samples;
     d->stack_lost = perf->lost + perf->events.merge.resyncs + perf->events.merge.bad_records;
     d->stacks_truncated = perf->stacks.truncated;
     d->stacks_stitched = perf->stacks.stitched;
@@ -542,6 +535,19 @@ static void warn_of_limits(struct perf *perf)
         session_warn(s, "off-CPU stacks are not permitted: sudo sysctl kernel.perf_event_paranoid=1");
 }
 
+int perf_probe(struct rs_err *err)
+{
+    const pid_t self = getpid();
+    const struct perf_target target = {.tids = &self, .tid_count = 1, .on_exec = true, .small = true};
+    const struct perf_plan plan = perf_plan_make(1, 100, PERF_STACK_DEFAULT_BYTES);
+    struct perf_events events;
+    int rc = perf_events_open(&events, &plan, &target, err);
+
+    if (rc == 0)
+        perf_events_release(&events);
+    return rc;
+}
+
 int perf_open(struct perf **out, struct session *session, const struct perf_options *options, pid_t pid, bool attach_to,
               struct rs_err *err)
 {
@@ -579,80 +585,19 @@ void perf_free(struct perf *perf)
     perf_tasks_release(&perf->tasks);
     perf_stacks_release(&perf->stacks);
     maps_release(&perf->maps);
-    free(perf->sampled_us);
+    coverage_release(&perf->coverage);
     free(perf);
 }
 
 /* ---- the end ---- */
 
-/* Gives US of process INDEX to a root node NAME, spread as the process's measured CPU time was. */
-static void add_uncovered(struct perf *perf, uint32_t index, const char *name, enum layer layer, uint64_t us)
-{
-    struct session *s = perf->session;
-    const struct rows *measured = &s->process_rows;
-    struct process *process = &s->processes[index];
-    uint32_t frame = calltree_named_frame(&s->tree, strings_add_str(&s->strings, name), layer);
-    uint32_t node = (uint32_t)calltree_child(&s->tree, CALLTREE_NO_NODE, frame);
-    uint32_t thread = session_thread(s, index, process->pid, process->start_ns);
-    uint64_t total = 0, seen = 0, given = 0;
-
-    for (size_t i = 0; i < measured->count; i++)
-        if (measured->key[i] == index)
-            total += (uint64_t)measured->value[PROCESS_ROW_CPU_NS][i];
-    for (size_t i = 0; i < measured->count && total; i++) {
-        int64_t values[] = {[CPU_ROW_WEIGHT_US] = 0, [CPU_ROW_SAMPLES] = 0};
-        uint64_t so_far;
-
-        if (measured->key[i] != index)
-            continue;
-        seen += (uint64_t)measured->value[PROCESS_ROW_CPU_NS][i];
-        so_far = (uint64_t)((double)us * ((double)seen / (double)total));
-        values[CPU_ROW_WEIGHT_US] = (int64_t)(so_far - given);
-        if (so_far > given)
-            rows_add(&s->cpu_rows, measured->bucket[i] * measured->interval_ns, node, thread, values);
-        given = so_far;
-    }
-    if (given < us) {
-        int64_t values[] = {[CPU_ROW_WEIGHT_US] = (int64_t)(us - given), [CPU_ROW_SAMPLES] = 0};
-
-        rows_add(&s->cpu_rows, process->start_ns, node, thread, values);
-    }
-}
-
-/*
- * CPU time without a sample. Sums are compared over the whole tree, so that a short-lived child, whose time is measured
- * with its parent, but whose samples are its own, counts once; the processes that lack most get the difference.
- */
+/* The user's part and, where it is not sampled, the kernel's: what is missing, and why. */
 static void cover_the_rest(struct perf *perf, uint64_t kernel_us)
 {
-    struct session *s = perf->session;
-    uint64_t measured = 0, sampled = 0, lacking = 0, rest;
+    double covered = coverage_finish(&perf->coverage, perf->session, perf->events.kernel ? 0 : kernel_us);
 
-    for (size_t i = 0; i < s->process_count; i++) {
-        uint64_t have = i < perf->sampled_cap ? perf->sampled_us[i] : 0, cpu_us = s->processes[i].cpu_ns / 1000;
-
-        measured += cpu_us;
-        sampled += have;
-        lacking += cpu_us > have ? cpu_us - have : 0;
-    }
-    rest = measured > sampled ? measured - sampled : 0;
-    if (measured)
-        s->diagnostics.stack_rate_achieved_hz = (double)perf->samples / ((double)measured / 1e6);
-    for (size_t i = 0; i < s->process_count && rest; i++) {
-        uint64_t have = i < perf->sampled_cap ? perf->sampled_us[i] : 0, cpu_us = s->processes[i].cpu_ns / 1000;
-        uint64_t own, kernel;
-
-        if (cpu_us <= have)
-            continue;
-        own = (uint64_t)((double)(cpu_us - have) / (double)lacking * (double)rest);
-        kernel = perf->events.kernel ? 0 : own * kernel_us / (rest > kernel_us ? rest : kernel_us ? kernel_us : 1);
-        if (kernel)
-            add_uncovered(perf, (uint32_t)i, "[kernel: not permitted]", LAYER_KERNEL, kernel);
-        if (own > kernel)
-            add_uncovered(perf, (uint32_t)i, "[unsampled]", LAYER_UNKNOWN, own - kernel);
-    }
-    if (measured > 100000 && (double)sampled < GOOD_COVERAGE * (double)measured)
-        session_warn(s, "samples cover %.0f %% of the CPU time%s", 100.0 * (double)sampled / (double)measured,
+    if (covered < GOOD_COVERAGE)
+        session_warn(perf->session, "samples cover %.0f %% of the CPU time%s", 100 * covered,
                      perf->events.kernel ? ": a higher -F covers short threads better"
                                          : "; the kernel's part needs sudo sysctl kernel.perf_event_paranoid=1");
 }
@@ -689,6 +634,6 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
                      "kernel.perf_event_max_sample_rate=%ld",
                      (unsigned long long)perf->throttled, 2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
     stack_memory_remember(perf->options.program, perf->plan.stack_bytes, perf->stacks.cut_off + perf->stacks.stitched,
-                          perf->samples);
+                          perf->coverage.samples);
     maps_publish_open_paths(&perf->maps);
 }

@@ -10,12 +10,17 @@ unsigned perf_max_rate(void)
     return 10000;
 }
 
+int perf_probe(struct rs_err *err)
+{
+    return rs_err_set(err, -ENOSYS, "this system has no perf_event");
+}
+
 int perf_open(struct perf **out, struct session *session, const struct perf_options *options, pid_t pid, bool attach,
               struct rs_err *err)
 {
     (void)session, (void)options, (void)pid, (void)attach;
     *out = NULL;
-    return rs_err_set(err, -ENOSYS, "this system has no perf_event");
+    return perf_probe(err);
 }
 
 void perf_free(struct perf *perf)

@@ -2,17 +2,26 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
 #include "collect/loop.h"
 #include "collect/sampler.h"
 #include "record_options.h"
 #include "session/session.h"
 
 /*
- * The stack back ends, best first: perf_event; a CPU timer inside the program (the shim's); none. One is chosen when a
- * recording starts, and the session says which, and what would have given more.
+ * The stack back ends, best first: perf_event; a CPU timer inside the program, of which the shim's channel brings
+ * samples; none. One is chosen before the program starts, and the session says which, and what would have given more.
+ *
+ *     stacks_new()     chooses
+ *     stacks_open()    between fork and exec, or on the process to attach to
+ *     stacks_watch()   the loop drains what fills up
+ *     stacks_start()   measuring starts, when --delay is over
+ *     stacks_tick()    at every tick
+ *     stacks_finish()  when the processes' CPU times are final
  */
 struct stacks;
 
@@ -20,24 +29,27 @@ struct stacks;
 int stacks_check_rate(unsigned rate_hz, struct rs_err *err);
 
 /*
- * Prepares stacks of PID: a child that waits to exec, or (ATTACH) a process that runs. Never fails: without any back
- * end there is a warning, and the rest of the calls do nothing. NULL when none were asked for. What perf sees of
- * processes is told to SAMPLER.
+ * Never fails: without any back end there is a warning, and the rest of the calls do nothing. NULL when OPTIONS want no
+ * stacks; all calls take NULL. What perf sees of processes is told to SAMPLER.
  */
-struct stacks *stacks_open(struct session *session, const struct record_options *options, pid_t pid,
-                           struct sampler *sampler);
+struct stacks *stacks_new(struct session *session, const struct record_options *options, struct sampler *sampler);
 void stacks_free(struct stacks *stacks);
 
-/* Whether the program must carry the timer: set before exec in its environment. */
-bool stacks_want_timer(const struct stacks *stacks);
+/* How often the timer in the program is to sample, when that is the back end; else 0. */
+unsigned stacks_timer_hz(const struct stacks *stacks);
 
-/* Lets LOOP drain the rings when they fill, from the program's start on. */
+/* PID is a child that waits to exec or, when attaching, a process that runs. */
+void stacks_open(struct stacks *stacks, pid_t pid);
 void stacks_watch(struct stacks *stacks, struct loop *loop);
-
-/* Measuring starts, when --delay is over: samples count from here on. */
 void stacks_start(struct stacks *stacks);
-
 void stacks_tick(struct stacks *stacks, uint64_t now_ns);
 
-/* When the processes' CPU times are final; see perf_finish(). */
+/*
+ * A record of the timer (struct rs_record_sample, BYTES long) of THREAD and PROCESS of the session; NODE is where it
+ * was in the session's call tree, CALLTREE_NO_NODE unknown.
+ */
+void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t thread, int32_t node, const void *record,
+                         size_t bytes);
+
+/* See perf_finish(). */
 void stacks_finish(struct stacks *stacks, uint64_t now_ns, uint64_t kernel_us);

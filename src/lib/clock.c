@@ -13,9 +13,10 @@ enum {
 };
 
 static struct {
-    bool slow;
     uint64_t ticks, mono_ns; /* read together */
 } start;
+
+bool rs_clock_slow;
 
 static atomic_ullong precise_offset;   /* plus one; 0: not measured */
 static atomic_ullong resolution_ticks; /* 0: not measured */
@@ -31,7 +32,7 @@ static void read_pair(uint64_t *ticks, uint64_t *mono_ns)
     uint64_t best = UINT64_MAX;
 
     for (int i = 0; i < 8; i++) {
-        uint64_t before = rs_clock_fenced_ticks(), ns = rs_clock_mono_ns(), after = rs_clock_fenced_ticks();
+        uint64_t before = rs_clock_fenced_begin(), ns = rs_clock_mono_ns(), after = rs_clock_fenced_end();
 
         if (after - before < best) {
             best = after - before;
@@ -44,21 +45,16 @@ static void read_pair(uint64_t *ticks, uint64_t *mono_ns)
 void rs_clock_init(void)
 {
 #if defined(__x86_64__) || defined(__aarch64__)
-    start.slow = !rs_os_counter_is_a_clock();
+    rs_clock_slow = !rs_os_counter_is_a_clock();
 #else
-    start.slow = true;
+    rs_clock_slow = true;
 #endif
     read_pair(&start.ticks, &start.mono_ns);
 }
 
-bool rs_clock_is_slow(void)
-{
-    return start.slow;
-}
-
 const char *rs_clock_name(void)
 {
-    if (start.slow)
+    if (rs_clock_slow)
         return "clock_gettime";
 #ifdef __aarch64__
     return "cntvct";
@@ -69,34 +65,14 @@ const char *rs_clock_name(void)
 
 uint64_t rs_clock_ticks(void)
 {
-    return start.slow ? rs_clock_mono_ns() : rustscope_ticks();
-}
-
-uint64_t rs_clock_fenced_ticks(void)
-{
-    uint64_t ticks;
-
-    if (start.slow)
-        return rs_clock_mono_ns();
-#if defined(__x86_64__)
-    __asm__ volatile("lfence" ::: "memory");
-    ticks = rustscope_ticks();
-    __asm__ volatile("lfence" ::: "memory");
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-    ticks = rustscope_ticks();
-    __asm__ volatile("isb" ::: "memory");
-#else
-    ticks = rustscope_ticks();
-#endif
-    return ticks;
+    return rs_clock_slow ? rs_clock_mono_ns() : rustscope_ticks();
 }
 
 double rs_clock_ns_per_tick(void)
 {
     uint64_t ticks, mono_ns;
 
-    if (start.slow)
+    if (rs_clock_slow)
         return 1;
     do
         read_pair(&ticks, &mono_ns);
@@ -165,9 +141,9 @@ uint64_t rs_clock_precise_offset(void)
         return known - 1;
     /* The counter moves in steps of 10 ns here: only a mean tells what lies between them. */
     for (int i = 0; i < OFFSET_ROUNDS; i++) {
-        uint64_t begin = rs_clock_fenced_ticks();
+        uint64_t begin = rs_clock_fenced_begin();
 
-        median_add(&middle, rs_clock_fenced_ticks() - begin);
+        median_add(&middle, rs_clock_fenced_end() - begin);
     }
     known = usual_of(&middle, 2 * median_of(&middle));
     atomic_store_explicit(&precise_offset, known + 1, memory_order_relaxed);

@@ -16,12 +16,18 @@
 /* Takes the first pair. Called before the first scope. */
 void rs_clock_init(void);
 
-bool rs_clock_is_slow(void); /* clock_gettime instead of the counter */
+extern bool rs_clock_slow; /* clock_gettime instead of the counter; constant after rs_clock_init() */
 const char *rs_clock_name(void);
 
-/* The clock in use, bare and ordered against the code around it. */
+/* The clock in use. */
 uint64_t rs_clock_ticks(void);
-uint64_t rs_clock_fenced_ticks(void);
+
+/*
+ * The same, for PRECISE: the first is read after everything before it and before everything after it, the second after
+ * everything before it. The bare counter may be read while up to 10 ns of the body are still under way.
+ */
+static inline uint64_t rs_clock_fenced_begin(void);
+static inline uint64_t rs_clock_fenced_end(void);
 
 /* To 25 ppm or better. Spins for the rest of the first two milliseconds after rs_clock_init(). */
 double rs_clock_ns_per_tick(void);
@@ -36,3 +42,27 @@ struct rs_scope_clock rs_clock_now(void);
 uint64_t rs_clock_precise_offset(void);
 /* The usual difference of two readings in a row, at least 1: what a time below it cannot be told from. */
 uint64_t rs_clock_resolution_ticks(void);
+
+#if defined(__x86_64__)
+#define RS_FENCE_() __asm__ volatile("lfence" ::: "memory")
+#elif defined(__aarch64__)
+#define RS_FENCE_() __asm__ volatile("isb" ::: "memory")
+#else
+#define RS_FENCE_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+
+static inline uint64_t rs_clock_fenced_end(void)
+{
+    if (__builtin_expect(rs_clock_slow, 0))
+        return rs_clock_ticks();
+    RS_FENCE_();
+    return rustscope_ticks();
+}
+
+static inline uint64_t rs_clock_fenced_begin(void)
+{
+    uint64_t ticks = rs_clock_fenced_end();
+
+    RS_FENCE_();
+    return ticks;
+}

@@ -254,7 +254,7 @@ static void set_mode(struct rustscope_node *node)
 
     if (mode == RUSTSCOPE_DEFAULT)
         mode = rs_process_mode();
-    if (flags & RS_NODE_RECURSIVE || mode == RUSTSCOPE_PRECISE || rs_clock_is_slow() || rs_timeline_active())
+    if (flags & RS_NODE_RECURSIVE || mode == RUSTSCOPE_PRECISE || rs_clock_slow || rs_timeline_active())
         how = RUSTSCOPE_HOW_OTHER;
     if (mode == RUSTSCOPE_COUNT && !(flags & RS_NODE_RECURSIVE))
         how = RUSTSCOPE_HOW_COUNT;

@@ -22,7 +22,7 @@
 enum {
     RS_NODES_MAX = 4096, /* call paths of a thread; beyond, calls count for the path of their site alone */
     RS_SAMPLED_WARMUP = 32, /* timed calls before a SAMPLED path leaves some out */
-    RS_SAMPLED_DEFAULT = 16,
+    RS_SAMPLED_DEFAULT = 64,
 };
 
 /* rustscope_node.flags */

@@ -116,11 +116,9 @@ static bool leave_untimed(const struct rustscope_node *node)
     return false;
 }
 
-static uint64_t read_clock(const struct rustscope_node *node)
+static bool is_fenced(const struct rustscope_node *node)
 {
-    enum rustscope_mode mode = rs_node_mode(node);
-
-    return mode == RUSTSCOPE_PRECISE || mode == RUSTSCOPE_SAMPLED ? rs_clock_fenced_ticks() : rs_clock_ticks();
+    return rs_node_mode(node) == RUSTSCOPE_PRECISE || rs_node_mode(node) == RUSTSCOPE_SAMPLED;
 }
 
 void RS_ABI_(rustscope_begin_other)(struct rustscope_frame *frame, struct rustscope_node *node, uintptr_t sp)
@@ -130,7 +128,7 @@ void RS_ABI_(rustscope_begin_other)(struct rustscope_frame *frame, struct rustsc
         return;
     }
     open_frame(frame, node, RUSTSCOPE_HOW_OTHER, sp);
-    frame->start_ticks = read_clock(node);
+    frame->start_ticks = is_fenced(node) ? rs_clock_fenced_begin() : rs_clock_ticks();
 }
 
 static bool thread_is_ready(uint32_t *state)
@@ -210,16 +208,15 @@ void rustscope_enter(struct rustscope_frame *frame, struct rustscope_site *site)
 static void end_of_sampled_warmup(struct rustscope_node *node)
 {
     if (rs_node_mode(node) == RUSTSCOPE_SAMPLED && node->begun == RS_SAMPLED_WARMUP &&
-        !(node->flags & RS_NODE_RECURSIVE) && !rs_clock_is_slow() && !rs_timeline_active())
+        !(node->flags & RS_NODE_RECURSIVE) && !rs_clock_slow && !rs_timeline_active())
         node->how = RUSTSCOPE_HOW_SAMPLED;
 }
 
 static uint64_t net_ticks(const struct rustscope_node *node, uint64_t gross)
 {
-    enum rustscope_mode mode = rs_node_mode(node);
     uint64_t offset;
 
-    if (mode != RUSTSCOPE_PRECISE && mode != RUSTSCOPE_SAMPLED)
+    if (!is_fenced(node))
         return gross;
     offset = rs_clock_precise_offset();
     return gross > offset ? gross - offset : 0;
@@ -234,7 +231,7 @@ uint64_t RS_ABI_(rustscope_end_other)(struct rustscope_frame *frame)
     if (frame->how & RUSTSCOPE_HOW_UNTIMED) {
         RS_STORE_(node->untimed, node->untimed + 1);
     } else {
-        end = read_clock(node);
+        end = is_fenced(node) ? rs_clock_fenced_end() : rs_clock_ticks();
         gross = end - frame->start_ticks;
         gross = (int64_t)gross < 0 ? 0 : gross;
         net = net_ticks(node, gross);

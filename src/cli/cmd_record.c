@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "collect/channel.h"
 #include "collect/host.h"
 #include "collect/launch.h"
 #include "collect/loop.h"
@@ -24,12 +25,15 @@
 #include "collect/stopper.h"
 #include "conclude.h"
 #include "core/clock.h"
+#include "core/wire.h"
 #include "record_options.h"
 #include "report/checkpoint.h"
 #include "report/json.h"
 #include "session/session.h"
 #include "tui/plain.h"
 #include "tui/tui.h"
+
+enum { CHANNEL_POLL_NS = 50000000 };
 
 /* One recording, from the command line to the exit status. */
 struct recording {
@@ -40,6 +44,7 @@ struct recording {
     struct sampler *sampler;
     struct stacks *stacks;
     struct stopper *stopper;
+    struct channel *channel; /* NULL: nothing is recorded from inside the program */
     struct checkpoint *checkpoint;
     struct launched child; /* attached: only pid and pidfd */
     int signal_fd;
@@ -155,6 +160,14 @@ static void on_tick(void *ctx, uint64_t expirations)
 
     sampler_tick(r->sampler, rs_clock_mono_ns(), expirations);
     stacks_tick(r->stacks, rs_clock_mono_ns());
+}
+
+static void on_channel(void *ctx, uint64_t expirations)
+{
+    struct recording *r = ctx;
+
+    (void)expirations;
+    channel_poll(r->channel);
 }
 
 static void on_end(void *ctx)
@@ -274,8 +287,11 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
 
 static void on_delay_over(void *ctx, uint64_t expirations)
 {
+    struct recording *r = ctx;
+
     (void)expirations;
-    start_measuring(ctx, SAMPLER_ATTACHED);
+    start_measuring(r, SAMPLER_ATTACHED);
+    channel_start(r->channel);
 }
 
 /* -- start and end ----------------------------------------------------------------------------------------------- */
@@ -296,6 +312,34 @@ static int attach(struct recording *r, struct rs_err *err)
     return 0;
 }
 
+static void on_timer_sample(void *ctx, const struct channel_origin *origin, const void *record, size_t bytes)
+{
+    struct recording *r = ctx;
+    struct rs_record_sample sample;
+
+    if (bytes < sizeof(sample))
+        return;
+    memcpy(&sample, record, sizeof(sample));
+    stacks_timer_sample(r->stacks, (uint32_t)origin->process, origin->thread,
+                        channel_session_node(r->channel, sample.node), record, bytes);
+}
+
+/* The program's side channel: allocations, scopes. A recording goes on without it. */
+static void open_channel(struct recording *r)
+{
+    const struct channel_options options = {.allocations = !r->options.no_alloc,
+                                            .follow = !r->options.no_follow,
+                                            .timer_hz = stacks_timer_hz(r->stacks),
+                                            .sampler = r->sampler};
+    struct rs_err err;
+
+    if (channel_open(&r->channel, r->session, &options, &err)) {
+        session_warn(r->session, "Nothing is recorded from inside the program: %s", err.text);
+        return;
+    }
+    channel_on_record(r->channel, RS_RECORD_TIMER_FIRST, RS_RECORD_TIMER_LAST, on_timer_sample, r);
+}
+
 /* Starts or attaches. Returns 0, or the exit status after saying why not. */
 static int start(struct recording *r)
 {
@@ -311,9 +355,13 @@ static int start(struct recording *r)
     } else {
         if (r->tui)
             tui_prepare_launch(r->tui, &launch);
+        open_channel(r);
+        launch.env = r->channel ? channel_env(r->channel, r->options.argv[0]) : NULL;
         rc = launch_fork(&r->child, &launch, &err);
         if (rc)
             die(125, "%s", err.text);
+        if (r->channel)
+            channel_set_root(r->channel, r->child.pid);
         stacks_open(r->stacks, r->child.pid);
         rc = launch_go(&r->child, r->options.argv[0], &err);
         if (rc) {
@@ -341,6 +389,8 @@ static void watch(struct recording *r)
     loop_add_fd(r->loop, r->child.pidfd, EPOLLIN, on_exit_of_program, r);
     loop_add_fd(r->loop, r->signal_fd, EPOLLIN, on_signal, r);
     stacks_watch(r->stacks, r->loop);
+    if (r->channel)
+        loop_add_timer(r->loop, CHANNEL_POLL_NS, CHANNEL_POLL_NS, on_channel, r);
     if (r->options.delay_sec > 0)
         loop_add_timer(r->loop, (uint64_t)to_ns(r->options.delay_sec), 0, on_delay_over, r);
     else
@@ -387,6 +437,7 @@ static int finish(struct recording *r)
     describe_end(r);
     sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
                    r->exited && !r->options.delay_sec ? &r->usage : NULL);
+    channel_finish(r->channel);
     stacks_finish(r->stacks, rs_clock_mono_ns(), to_us(&r->usage.ru_stime));
     rc = conclude(r->session, r->options.output, r->options.quiet, &err);
     if (rc)
@@ -399,6 +450,7 @@ static void release(struct recording *r)
 {
     stopper_free(r->stopper);
     stacks_free(r->stacks);
+    channel_close(r->channel);
     sampler_free(r->sampler);
     loop_free(r->loop);
     session_free(r->session);

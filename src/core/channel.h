@@ -55,7 +55,8 @@ struct rs_stream {
 
 /*
  * The channel is in use when *rs_channel_tick differs from rs_channel_stale: one comparison tells "no CLI", "CLI died"
- * and "CLI alive", and comes back by itself when a stopped CLI goes on. Both are equal before rs_channel_get().
+ * and "CLI alive", and comes back by itself when a stopped CLI goes on. Until the first rs_channel_get() it says "in
+ * use", so that the first event looks.
  */
 extern _Atomic uint32_t *rs_channel_tick;
 extern _Atomic uint32_t rs_channel_stale;
@@ -89,6 +90,10 @@ void rs_channel_check(struct rs_channel *channel);
 /* LEN bytes of zeroed memory that a forked child finds zeroed again; NULL when there is none. */
 void *rs_channel_memory(size_t len);
 void rs_channel_memory_release(void *memory, size_t len);
+
+/* A zeroed page of the slab, or NULL; given back when its owner is done with it. For the counts pages. */
+void *rs_channel_take_page(struct rs_channel *channel);
+void rs_channel_give_page(struct rs_channel *channel, void *page);
 
 /* S is zeroed or closed. The first record of a thread should be RS_RECORD_THREAD: rs_stream_open() writes it. */
 void rs_stream_open(struct rs_stream *s, struct rs_channel *channel, enum rs_source source, uint32_t thread,

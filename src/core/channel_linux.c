@@ -22,7 +22,7 @@ enum {
     SLAB_PAGES_MAX = 1 << 20,
 };
 
-static _Atomic uint32_t no_tick; /* *rs_channel_tick without a channel */
+static _Atomic uint32_t no_tick = 1; /* *rs_channel_tick before the first look; then 0: there is no channel */
 static _Atomic uint32_t own_tick; /* *rs_channel_tick in FIFO mode: moved by rs_channel_check() */
 _Atomic uint32_t *rs_channel_tick = &no_tick;
 _Atomic uint32_t rs_channel_stale;
@@ -249,6 +249,7 @@ static bool say_hello(struct rs_channel *ch, enum rs_source source, uint64_t par
 
 static void set_idle(void)
 {
+    atomic_store(&no_tick, 0);
     atomic_store(&rs_channel_stale, 0);
     rs_channel_tick = &no_tick;
 }
@@ -376,6 +377,20 @@ static uint32_t take_page(struct rs_channel *ch, bool definition)
 none:
     atomic_fetch_add_explicit(&slab->free_pages, 1, memory_order_relaxed);
     return UINT32_MAX;
+}
+
+void *rs_channel_take_page(struct rs_channel *ch)
+{
+    uint32_t page = ch->slab ? take_page(ch, true) : UINT32_MAX;
+
+    return page == UINT32_MAX ? NULL : memset(page_at(ch, page), 0, RS_FRAME_BYTES);
+}
+
+void rs_channel_give_page(struct rs_channel *ch, void *page)
+{
+    size_t index = (size_t)((char *)page - ch->pages) / RS_FRAME_BYTES;
+
+    atomic_store_explicit(&ch->states[index], RS_PAGE_FULL, memory_order_release);
 }
 
 static void begin_frame(struct rs_stream *s, struct rs_frame_header *frame)

@@ -36,6 +36,17 @@ void rs_channel_memory_release(void *memory, size_t len)
     (void)memory, (void)len;
 }
 
+void *rs_channel_take_page(struct rs_channel *channel)
+{
+    (void)channel;
+    return NULL;
+}
+
+void rs_channel_give_page(struct rs_channel *channel, void *page)
+{
+    (void)channel, (void)page;
+}
+
 void rs_stream_open(struct rs_stream *s, struct rs_channel *channel, enum rs_source source, uint32_t thread,
                     uint32_t tid)
 {

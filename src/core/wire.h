@@ -89,8 +89,11 @@ _Static_assert(sizeof(struct rs_slab_header) == 192, "wire format");
 #define RS_SLAB_ALLOC 1u     /* record allocations */
 #define RS_SLAB_NO_FOLLOW 2u /* only the process root_pid */
 
-/* states[i] of a data page. FREE -> OWNED by a writer (compare and swap), -> FULL by the same, -> FREE by the CLI. */
-enum { RS_PAGE_FREE = 0, RS_PAGE_OWNED = 1, RS_PAGE_FULL = 2 };
+/*
+ * states[i] of a data page. FREE -> OWNED by a writer (compare and swap), -> FULL by the same, -> FREE by the CLI.
+ * UNBACKED pages have no memory yet: the CLI makes them FREE as they are needed.
+ */
+enum { RS_PAGE_FREE = 0, RS_PAGE_OWNED = 1, RS_PAGE_FULL = 2, RS_PAGE_UNBACKED = 3 };
 
 /*
  * Pages kept for definitions when the slab is full of events: an event whose stack is known can wait for better
@@ -148,8 +151,7 @@ enum rs_record {
     RS_RECORD_COUNTS = 7,
     RS_RECORD_THREAD = 8,
     RS_RECORD_THREAD_END = 9,
-    RS_RECORD_STATS = 10,
-    RS_RECORD_OUTSIDE = 11,
+    RS_RECORD_OUTSIDE = 10,
     RS_RECORD_LIB_FIRST = 32, /* 32-63 are librustscope's */
     RS_RECORD_LIB_LAST = 63,
     RS_RECORD_TIMER_FIRST = 64, /* 64-79 are the CPU timer's */
@@ -219,18 +221,16 @@ struct rs_record_tick {
 _Static_assert(sizeof(struct rs_record_tick) == 8, "wire format");
 
 /*
- * Allocations of a node that no event tells: pairs that began and ended inside the buffer, and events that found no
- * room. Deltas since the last such record of the thread.
+ * Allocations that no event tells, because it found no room. Without a slab only: with one they are in the thread's
+ * counts page. Deltas since the last such record of the thread.
  */
 struct rs_record_counts {
     uint32_t word;
-    uint32_t node;
-    uint32_t count;     /* allocations */
-    uint32_t freed;     /* of them freed */
-    uint32_t temporary; /* of them freed before the thread's next allocation */
-    uint64_t bytes;     /* allocated */
+    uint32_t allocations;
+    uint64_t bytes;
+    uint32_t frees;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_counts) == 28, "wire format");
+_Static_assert(sizeof(struct rs_record_counts) == 20, "wire format");
 
 /* Text: the thread's name, when it is known. */
 struct rs_record_thread {
@@ -244,17 +244,6 @@ _Static_assert(sizeof(struct rs_record_thread) == 12, "wire format");
 struct rs_record_thread_end {
     uint32_t word;
 };
-
-/* Running totals of a thread's hooks, sent now and then: what the CLI tells a static allocator by. */
-struct rs_record_stats {
-    uint32_t word;
-    uint32_t allocator;    /* 1: the hooks sit in front of libc's own malloc; 2: of another library's */
-    uint64_t calls;        /* of the malloc family, frees included */
-    uint64_t skipped;      /* made inside a hook (a signal handler): not recorded */
-    uint64_t no_stack;     /* recorded without a stack */
-    uint64_t truncated;    /* stacks cut at the depth limit or where unwinding stopped */
-} __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_stats) == 40, "wire format");
 
 /* Address space taken or given back outside malloc by calls of the program itself. */
 struct rs_record_outside {
@@ -282,3 +271,44 @@ struct rs_record_sample {
     uint64_t clock_ns;
 } __attribute__((packed, aligned(4)));
 _Static_assert(sizeof(struct rs_record_sample) == 32, "wire format");
+
+/*
+ * A thread's second page in the slab: running totals of what never becomes an event. The CLI looks at it now and then
+ * and when the thread or the process has ended, and takes the difference; nothing is ever sent or reset, so nothing can
+ * be counted twice. Only the owner writes.
+ *
+ * An entry keeps its node for the thread's life. Entry 0 (node 0) takes what has no entry of its own.
+ */
+#define RS_COUNTS_MAGIC 0x31435352u /* "RSC1" */
+#define RS_SIZE_CLASSES 5           /* up to 64, 512, 4096, 65536 bytes, more */
+#define RS_COUNTS_ENTRIES 160u
+
+struct rs_counts_entry {
+    _Atomic uint32_t node;
+    _Atomic uint32_t dropped;   /* allocations whose event found no room */
+    _Atomic uint64_t temporary; /* allocations freed at once, whose events were taken back */
+    _Atomic uint64_t bytes;     /* of both */
+};
+_Static_assert(sizeof(struct rs_counts_entry) == 24, "wire format");
+
+struct rs_counts_page {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t reserved0;
+    uint64_t image;
+    uint32_t thread, tid;
+    _Atomic uint64_t lost_frees; /* frees whose event found no room */
+    _Atomic uint64_t skipped;    /* calls made inside a hook (a signal handler): not recorded at all */
+    _Atomic uint64_t no_stack;   /* recorded without a stack */
+    _Atomic uint64_t truncated;  /* stacks that do not reach the root */
+    _Atomic uint64_t by_size[RS_SIZE_CLASSES]; /* of the allocations in the entries */
+    uint64_t reserved1[4];
+    struct rs_counts_entry entry[RS_COUNTS_ENTRIES];
+};
+_Static_assert(sizeof(struct rs_counts_page) == 128 + 24 * RS_COUNTS_ENTRIES, "wire format");
+_Static_assert(sizeof(struct rs_counts_page) <= RS_FRAME_BYTES, "wire format");
+
+static inline unsigned rs_size_class(uint64_t bytes)
+{
+    return bytes <= 64 ? 0 : bytes <= 512 ? 1 : bytes <= 4096 ? 2 : bytes <= 65536 ? 3 : 4;
+}

@@ -815,7 +815,8 @@ void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns)
     struct proc_stat stat;
     char buf[1024];
 
-    if (w && read_stat(w, buf, sizeof(buf), &stat) && stat.startstack != w->startstack)
+    /* A zombie has no stack any more. */
+    if (w && read_stat(w, buf, sizeof(buf), &stat) && stat.startstack && stat.startstack != w->startstack)
         new_image(sampler, w, &stat, mono_ns);
 }
 

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/stack.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/channel.h"
+#include "core/stack_local.h"
+#include "core/wire.h"
+
+enum {
+    NODE_SLOTS_FIRST = 4096,    /* 64 KiB: a big sparse table costs a page fault a node */
+    NODE_WAIT_SPINS = 2000,     /* how long to wait for a slot that another thread is filling */
+    SNAPSHOT_BYTES = 64 * 1024, /* of a stack that may not be read directly */
+    MEMO_TRUNCATED = 1 << 30,   /* added to the depth of stacks without an end */
+};
+
+#define NODE_CLAIMED UINT32_MAX
+
+struct rs_node_entry {
+    uint64_t key; /* address | generation << 48 */
+    uint32_t parent;
+    _Atomic uint32_t id; /* 0 free, NODE_CLAIMED while it is being filled */
+};
+
+struct rs_node_table {
+    uint32_t mask;
+    uint32_t unused[3];
+    struct rs_node_entry entry[];
+};
+
+/* c[i] of the stack's hash: odd, fixed, without pattern. Filled once, with the same values by whoever comes first. */
+static uint64_t coefficient[RS_STACK_FRAMES];
+
+static void fill_coefficients(void)
+{
+    for (uint32_t i = RS_STACK_FRAMES; i-- > 0;) {
+        uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
+
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+        x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+        __atomic_store_n(&coefficient[i], x | 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* ---- the node table ---- */
+
+static uint32_t node_slot(uint64_t key, uint32_t parent, uint32_t mask)
+{
+    uint64_t x = (key ^ (uint64_t)parent << 20) * 0x9e3779b97f4a7c15u;
+
+    return (uint32_t)(x >> 32 ^ x >> 12) & mask;
+}
+
+static size_t node_table_bytes(uint32_t slots)
+{
+    return sizeof(struct rs_node_table) + (size_t)slots * sizeof(struct rs_node_entry);
+}
+
+static struct rs_node_table *node_table_new(uint32_t slots)
+{
+    struct rs_node_table *table = rs_channel_memory(node_table_bytes(slots));
+
+    if (table)
+        table->mask = slots - 1;
+    return table;
+}
+
+/*
+ * Twice the slots. One thread copies; the others go on in the old table, and what they add there may be missing in the
+ * new one: it gets a second id later. The old table stays mapped, others may be reading it: all of them together are
+ * smaller than the newest.
+ */
+static void grow_table(struct rs_nodes *nodes, struct rs_node_table *old)
+{
+    struct rs_node_table *table;
+    uint32_t idle = 0;
+
+    if (!atomic_compare_exchange_strong(&nodes->growing, &idle, 1))
+        return;
+    table = atomic_load(&nodes->table) == old ? node_table_new((old->mask + 1) * 2) : NULL;
+    for (uint32_t i = 0; table && i <= old->mask; i++) {
+        uint32_t id = atomic_load_explicit(&old->entry[i].id, memory_order_acquire);
+        uint32_t slot;
+
+        if (!id || id == NODE_CLAIMED)
+            continue;
+        slot = node_slot(old->entry[i].key, old->entry[i].parent, table->mask);
+        while (atomic_load_explicit(&table->entry[slot].id, memory_order_relaxed))
+            slot = (slot + 1) & table->mask;
+        table->entry[slot].key = old->entry[i].key;
+        table->entry[slot].parent = old->entry[i].parent;
+        atomic_store_explicit(&table->entry[slot].id, id, memory_order_relaxed);
+    }
+    if (table)
+        atomic_store_explicit(&nodes->table, table, memory_order_release);
+    atomic_store(&nodes->growing, 0);
+}
+
+static struct rs_node_table *current_table(struct rs_nodes *nodes)
+{
+    struct rs_node_table *table = atomic_load_explicit(&nodes->table, memory_order_acquire), *none = NULL;
+
+    if (table)
+        return table;
+    table = node_table_new(NODE_SLOTS_FIRST);
+    if (table && !atomic_compare_exchange_strong(&nodes->table, &none, table)) {
+        rs_channel_memory_release(table, node_table_bytes(NODE_SLOTS_FIRST));
+        table = none;
+    }
+    return table;
+}
+
+/* The module of ADDRESS from the thread's small table, announced when it is new; id 0 and bias 0 without one. */
+static struct rs_stack_module find_module(struct rs_stack *s, uint64_t address)
+{
+    struct rs_stack_module found = {0};
+    const struct rs_unwind_module *m;
+    struct rs_unwind_module scratch;
+
+    for (uint32_t i = 0; i < s->module_count; i++)
+        if (address - s->module[i].start < s->module[i].end - s->module[i].start)
+            return s->module[i];
+    m = rs_unwind_find_local(NULL, address, &scratch);
+    if (!m)
+        return found;
+    found = (struct rs_stack_module){.start = m->start, .end = m->end, .bias = m->bias,
+                                     .id = atomic_fetch_add(&s->nodes->modules, 1) + 1};
+    if (!s->sink.module(s->sink.ctx, &found, rs_stack_module_path(address)))
+        return (struct rs_stack_module){0};
+    s->module[s->module_count < RS_STACK_MODULES ? s->module_count++ : found.id % RS_STACK_MODULES] = found;
+    return found;
+}
+
+static bool announce(struct rs_stack *s, uint32_t id, uint32_t parent, uint64_t address)
+{
+    struct rs_stack_module m = {0};
+
+    if (address != RS_ADDRESS_TRUNCATED)
+        m = find_module(s, address - 1);
+    return s->sink.node(s->sink.ctx, id, parent, m.id, address - m.bias);
+}
+
+/* The node (PARENT, ADDRESS), made when it is new; 0 when it could not be. */
+static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
+{
+    uint64_t key = (address & 0x0000ffffffffffffu) | (uint64_t)s->generation << 48;
+    struct rs_node_table *table = current_table(s->nodes);
+    uint32_t slot, id, spins = 0;
+
+    if (!table)
+        return 0;
+    slot = node_slot(key, parent, table->mask);
+    for (;;) {
+        struct rs_node_entry *entry = &table->entry[slot];
+
+        id = atomic_load_explicit(&entry->id, memory_order_acquire);
+        if (id == NODE_CLAIMED) {
+            if (spins++ > NODE_WAIT_SPINS)
+                return 0;
+            continue;
+        }
+        if (id) {
+            if (entry->key == key && entry->parent == parent)
+                return id;
+            slot = (slot + 1) & table->mask;
+            continue;
+        }
+        if (atomic_load_explicit(&s->nodes->count, memory_order_relaxed) >= RS_PACKED_NODE_MAX)
+            return 0;
+        if (!atomic_compare_exchange_strong(&entry->id, &id, NODE_CLAIMED))
+            continue;
+        entry->key = key;
+        entry->parent = parent;
+        id = atomic_fetch_add(&s->nodes->count, 1) + 1;
+        if (!announce(s, id, parent, address))
+            id = 0; /* nobody was told: the slot is free again */
+        atomic_store_explicit(&entry->id, id, memory_order_release);
+        if (id > table->mask / 2)
+            grow_table(s->nodes, table);
+        return id;
+    }
+}
+
+/* ---- the previous stack ---- */
+
+static uint64_t load(uint64_t address)
+{
+    return *(const volatile uint64_t *)(uintptr_t)address;
+}
+
+static void drop_inner(struct rs_stack *s, uint32_t depth)
+{
+    uint64_t hash = s->hash;
+
+    for (uint32_t i = depth; i < s->depth; i++)
+        hash -= s->pc[i] * coefficient[i];
+    s->hash = hash;
+    s->depth = depth;
+    if (s->valid_nodes > depth)
+        s->valid_nodes = depth;
+    while (s->checked_count && s->checked[s->checked_count - 1] >= depth)
+        s->checked_count--;
+}
+
+static void replace_pc(struct rs_stack *s, uint32_t i, uint64_t pc)
+{
+    s->hash += (pc - s->pc[i]) * coefficient[i];
+    s->pc[i] = pc;
+    if (s->valid_nodes > i)
+        s->valid_nodes = i;
+}
+
+static void append_frame(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp, uint32_t rule)
+{
+    uint32_t i = s->depth++;
+    bool outer_needs = i && s->needs_fp[i - 1];
+    uint64_t cfa = 0;
+
+    s->pc[i] = pc;
+    s->sp[i] = sp;
+    s->fp[i] = fp;
+    s->rule[i] = rule;
+    s->ra_at[i] = s->fp_at[i] = 0;
+    s->needs_fp[i] = false;
+    if (rs_rule_kind(rule) != RS_RULE_ROOT) {
+        cfa = (rs_rule_kind(rule) == RS_RULE_SP ? sp : fp) + rs_rule_cfa_offset(rule);
+        s->ra_at[i] = rs_rule_ra_at(rule, cfa);
+        s->fp_at[i] = rs_rule_fp_at(rule, cfa);
+        s->needs_fp[i] = rs_rule_kind(rule) == RS_RULE_FP || (outer_needs && !s->fp_at[i]);
+        if (s->fp_at[i] && outer_needs)
+            s->checked[s->checked_count++] = (uint16_t)i;
+    }
+    s->hash += pc * coefficient[i];
+}
+
+/*
+ * Compares every word that the walk from frame TOP outward read. Frames that now have another pc with the same rule are
+ * updated in place. Returns the innermost frame from which on the stack must be walked anew, or -1 when all of it
+ * stands; -2 when the root itself is another.
+ */
+static int verify(struct rs_stack *s, int top)
+{
+    uint16_t changed[RS_STACK_FRAMES];
+    uint32_t count = 0;
+    int broken = -1;
+
+    for (uint32_t i = s->checked_count; i-- > 0;)
+        if (s->checked[i] <= top && load(s->fp_at[s->checked[i]]) != s->fp[s->checked[i] - 1]) {
+            broken = s->checked[i] - 1;
+            break;
+        }
+    for (int i = top; i > 0; i--) {
+        changed[count] = (uint16_t)i;
+        count += load(s->ra_at[i]) != s->pc[i - 1];
+    }
+    if (s->ra_at[0] && load(s->ra_at[0]))
+        return -2;
+    for (uint32_t i = 0; i < count && changed[i] > broken; i++) {
+        uint64_t pc = rs_strip_pc(load(s->ra_at[changed[i]]));
+
+        if (!pc)
+            return -2;
+        if (rs_rule_of(&s->unwinder, pc) != s->rule[changed[i] - 1])
+            return changed[i] - 1;
+        replace_pc(s, (uint32_t)changed[i] - 1, pc);
+    }
+    return broken;
+}
+
+/* Frames TOP .. BROKEN + 1 stand: they go in front of what is walked anew, and REGS to frame BROKEN. */
+static bool keep_inner(struct rs_stack *s, int top, int broken, struct rs_regs *regs, uint32_t *count)
+{
+    uint64_t fp = regs->fp;
+
+    for (int i = top; i > broken; i--) {
+        if (*count == RS_STACK_FRAMES)
+            return false;
+        s->new_pc[*count] = s->pc[i];
+        s->new_sp[*count] = s->sp[i];
+        s->new_fp[*count] = fp;
+        s->new_rule[(*count)++] = s->rule[i];
+        if (s->fp_at[i])
+            fp = load(s->fp_at[i]);
+    }
+    *regs = (struct rs_regs){.pc = rs_strip_pc(load(s->ra_at[broken + 1])), .sp = s->sp[broken], .fp = fp};
+    return regs->pc != 0;
+}
+
+static void forget_stack(struct rs_stack *s)
+{
+    s->depth = s->valid_nodes = s->checked_count = 0;
+    s->hash = 0;
+}
+
+/* The new frames follow old frame TOP. */
+static bool assemble(struct rs_stack *s, int top, uint32_t count)
+{
+    drop_inner(s, (uint32_t)(top + 1));
+    if (s->depth + count > RS_STACK_FRAMES)
+        return false;
+    while (count-- > 0)
+        append_frame(s, s->new_pc[count], s->new_sp[count], s->new_fp[count], s->new_rule[count]);
+    return true;
+}
+
+/*
+ * Makes the kept stack the one that REGS begins. False: it has frames that cannot be kept (odd rules, no end, too many),
+ * or it is not wholly in [low, high).
+ */
+static bool follow(struct rs_stack *s, struct rs_regs regs)
+{
+    int top = (int)s->depth - 1, broken;
+    uint32_t count = 0, rule;
+
+    for (;;) {
+        while (top >= 0 && s->sp[top] < regs.sp)
+            top--;
+        if (top >= 0 && s->sp[top] == regs.sp && regs.pc == s->pc[top])
+            rule = s->rule[top];
+        else
+            rule = rs_rule_of(&s->unwinder, regs.pc);
+        if (top >= 0 && s->sp[top] == regs.sp && rule == s->rule[top] &&
+            (!s->needs_fp[top] || s->fp[top] == regs.fp)) {
+            broken = verify(s, top);
+            if (broken == -1) {
+                if (regs.pc != s->pc[top])
+                    replace_pc(s, (uint32_t)top, regs.pc);
+                return assemble(s, top, count);
+            }
+            if (broken == -2)
+                return false;
+            if (regs.pc != s->pc[top])
+                replace_pc(s, (uint32_t)top, regs.pc);
+            if (!keep_inner(s, top, broken, &regs, &count))
+                return false;
+            top = broken - 1;
+            rule = rs_rule_of(&s->unwinder, regs.pc);
+        }
+        if (count == RS_STACK_FRAMES)
+            return false;
+        s->new_pc[count] = regs.pc;
+        s->new_sp[count] = regs.sp;
+        s->new_fp[count] = regs.fp;
+        s->new_rule[count++] = rule;
+        if (rs_rule_kind(rule) == RS_RULE_ROOT)
+            return assemble(s, -1, count);
+        if (rs_rule_kind(rule) != RS_RULE_SP && rs_rule_kind(rule) != RS_RULE_FP)
+            return false;
+        switch (rs_rule_apply(&s->unwinder, rule, &regs)) {
+        case RS_STOP_NONE:
+            break;
+        case RS_STOP_ROOT:
+            return assemble(s, -1, count);
+        default:
+            return false;
+        }
+    }
+}
+
+static struct rs_stack_memo *memo_of(struct rs_stack *s, uint64_t hash)
+{
+    return &s->memo[(hash ^ hash >> 29) * 0x9e3779b97f4a7c15u >> 52];
+}
+_Static_assert(RS_STACK_MEMO == 1 << 12, "memo_of() takes 12 bits");
+
+/* The node of the kept stack. A part that could not be announced is left out. */
+static uint32_t node_of_kept(struct rs_stack *s)
+{
+    struct rs_stack_memo *memo = memo_of(s, s->hash);
+    uint32_t parent;
+
+    if (memo->hash == s->hash && memo->depth == s->depth)
+        return memo->node;
+    parent = s->valid_nodes ? s->node[s->valid_nodes - 1] : 0;
+    for (uint32_t i = s->valid_nodes; i < s->depth; i++) {
+        uint32_t node = node_of(s, parent, s->pc[i]);
+
+        if (!node)
+            return parent;
+        s->node[i] = parent = node;
+        s->valid_nodes = i + 1;
+    }
+    *memo = (struct rs_stack_memo){.hash = s->hash, .depth = s->depth, .node = parent};
+    return parent;
+}
+
+uint32_t rs_stack_intern(struct rs_stack *s, const uint64_t *pcs, unsigned count, bool complete)
+{
+    uint32_t depth = count + (complete ? 0 : MEMO_TRUNCATED), node = 0, next;
+    struct rs_stack_memo *memo;
+    uint64_t hash = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        hash += pcs[count - 1 - i] * coefficient[i % RS_STACK_FRAMES];
+    memo = memo_of(s, hash);
+    if (memo->hash == hash && memo->depth == depth)
+        return memo->node;
+    if (!complete)
+        node = node_of(s, 0, RS_ADDRESS_TRUNCATED);
+    for (unsigned i = count; i-- > 0; node = next) {
+        next = node_of(s, node, pcs[i]);
+        if (!next)
+            return node;
+    }
+    *memo = (struct rs_stack_memo){.hash = hash, .depth = depth, .node = node};
+    return node;
+}
+
+static bool no_syscalls(void)
+{
+    return atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed);
+}
+
+/*
+ * Walks without keeping anything. Words beside the stack may be asked of the kernel here (behind a signal frame the
+ * walk may change stacks); follow() keeps addresses and must not.
+ */
+static uint32_t node_of_walk(struct rs_stack *s, const struct rs_regs *regs)
+{
+    enum rs_stop why;
+    unsigned count;
+
+    s->unwinder.read = no_syscalls() ? NULL : rs_unwind_read_self;
+    count = rs_unwind(&s->unwinder, regs, s->new_pc, RS_STACK_FRAMES, &why);
+    s->unwinder.read = NULL;
+    forget_stack(s);
+    if (why != RS_STOP_ROOT)
+        s->truncated++;
+    return rs_stack_intern(s, s->new_pc, count, why == RS_STOP_ROOT);
+}
+
+/*
+ * A stack that is not the thread's own as far as we know: a coroutine's, a signal stack. It may end anywhere, so it is
+ * not touched: the kernel copies as much of it as there is.
+ */
+static uint32_t node_of_copy(struct rs_stack *s, const struct rs_regs *regs)
+{
+    uint32_t node;
+    long got;
+
+    if (!s->snapshot)
+        s->snapshot = rs_channel_memory(SNAPSHOT_BYTES);
+    got = s->snapshot ? rs_stack_copy(s->snapshot, regs->sp, SNAPSHOT_BYTES) : 0;
+    if (got <= 0) {
+        s->no_stack++;
+        return 0;
+    }
+    rs_unwinder_stack(&s->unwinder, regs->sp, regs->sp + (uint64_t)got, (uintptr_t)s->snapshot - regs->sp);
+    node = node_of_walk(s, regs);
+    rs_unwinder_stack(&s->unwinder, s->low, s->high, 0);
+    return node;
+}
+
+static void set_bounds(struct rs_stack *s, uint64_t low, uint64_t high)
+{
+    s->low = low;
+    s->high = high;
+    rs_unwinder_stack(&s->unwinder, low, high, 0);
+}
+
+/* SP lies outside [low, high): the stack has grown, or it is another one. True if it may be read directly now. */
+static bool extend_bounds(struct rs_stack *s, uint64_t sp)
+{
+    enum { STEP = 16 * 1024 };
+    uint64_t low, high;
+
+    if (s->low_exact || sp >= s->low)
+        return false;
+    if (s->low - sp <= STEP) {
+        set_bounds(s, sp & ~(uint64_t)15, s->high);
+        return true;
+    }
+    s->low_exact = true;
+    if (no_syscalls() || !rs_stack_bounds(s->high - 8, &low, &high) || sp < low)
+        return false;
+    set_bounds(s, low, s->high);
+    return true;
+}
+
+/* Code has been unmapped: what we know of pcs may be of other code now. */
+static void start_over(struct rs_stack *s)
+{
+    s->generation = __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE);
+    rs_rule_cache_check(s->unwinder.cache);
+    forget_stack(s);
+    memset(s->memo, 0, sizeof(s->memo));
+    s->module_count = 0;
+}
+
+uint32_t rs_stack_node(struct rs_stack *s, const struct rs_regs *regs)
+{
+    if (__builtin_expect(s->generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE), 0))
+        start_over(s);
+    if (__builtin_expect(regs->sp - s->low >= s->high - s->low, 0) && !extend_bounds(s, regs->sp))
+        return node_of_copy(s, regs);
+    if (__builtin_expect(follow(s, *regs), 1))
+        return node_of_kept(s);
+    return node_of_walk(s, regs);
+}
+
+void rs_stack_init(struct rs_stack *s, struct rs_nodes *nodes, const struct rs_stack_sink *sink, bool is_main)
+{
+    uint64_t low = 0, high = 0;
+
+    if (!__atomic_load_n(&coefficient[0], __ATOMIC_ACQUIRE))
+        fill_coefficients();
+    s->nodes = nodes;
+    s->sink = *sink;
+    s->unwinder.cache = (struct rs_rule_cache *)s->rules;
+    rs_rule_cache_init(s->unwinder.cache, RS_STACK_RULE_BITS);
+    s->generation = __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE);
+    if (!rs_stack_near_end(is_main, &low, &high))
+        s->low_exact = !no_syscalls() && rs_stack_bounds((uintptr_t)__builtin_frame_address(0), &low, &high);
+    set_bounds(s, low, high);
+}
+
+void rs_stack_release(struct rs_stack *s)
+{
+    rs_channel_memory_release(s->snapshot, SNAPSHOT_BYTES);
+    s->snapshot = NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the hooks note down. One thread block per thread: its stream, the stack it had last, and a small table of the
+ * allocations that are still in the current frame.
+ *
+ * An allocation that its own thread frees while the record is in the current frame and the current tick needs no event:
+ * the record gets its "freed" bit, or, being the last one, is taken back and only counted. Everything the CLI has seen
+ * is left alone, see RS_ALLOC_FREED and rs_frame_header.closed.
+ *
+ * Memory: about 240 KiB of address space a thread, of which a typical thread touches 60 KiB, and two pages of the slab;
+ * the node table starts at 64 KiB and doubles (16 bytes a node, at most half full).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/channel.h"
+#include "core/unwind.h"
+
+/* Who called a hook: where it returns to, and sp and fp as they are there. */
+struct rs_caller {
+    uint64_t pc, sp, fp;
+};
+
+/* BLOCK was allocated. Call it after the real function; it may be NULL. Keeps errno. */
+void rs_record_alloc(const void *block, size_t size, const struct rs_caller *caller);
+
+/* BLOCK is about to be freed. Call it before the real function. */
+void rs_record_free(const void *block, const struct rs_caller *caller);
+
+/*
+ * For realloc: draw the number of the free before the real function, note it afterwards, when it is known that the
+ * block has moved or gone.
+ */
+uint32_t rs_record_draw(const void *block);
+void rs_record_free_drawn(const void *block, uint32_t number, const struct rs_caller *caller);
+
+/* Address space taken (or given back: BYTES < 0) outside malloc. */
+void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes, const struct rs_caller *caller);

@@ -30,6 +30,7 @@ struct rs_thread {
     uint32_t ready; /* 0 also in a forked child */
     bool is_shared; /* the image has, or had, another thread */
     uint64_t busy_sp; /* of the hook's caller, while a hook runs */
+    uint32_t tick;    /* of the window */
     uint32_t window;  /* records from this offset of the frame on may still change */
     uint32_t frame_seq; /* frame for which `last` counts */
     uint64_t last;    /* address that the next packed record counts from */
@@ -319,6 +320,11 @@ static inline struct rs_thread *enter(const struct rs_caller *caller)
 
 static inline void leave(struct rs_thread *t)
 {
+    /* A definition may have met a new tick in the middle of the hook. */
+    if (__builtin_expect(t->tick != t->stream.tick, 0)) {
+        t->tick = t->stream.tick;
+        close_window(t);
+    }
     set_busy(t, 0);
 }
 

@@ -932,7 +932,6 @@ static bool begin_page(struct reader *r, struct page_state *p, uint32_t page)
     p->kind = magic == RS_COUNTS_MAGIC ? PAGE_COUNTS : PAGE_FRAME;
     p->consumed = sizeof(h);
     p->seq = h.seq;
-    p->last = h.base;
     if (p->kind == PAGE_COUNTS)
         p->counts = xcalloc(1, sizeof(*p->counts));
     return true;
@@ -984,10 +983,9 @@ static bool read_page(struct reader *r, uint32_t page, uint32_t tick)
         memcpy(&h, shared, sizeof(h));
         begin_frame(r, s, &h);
         s->seq = p->seq;
-        p->last = h.base;
-    } else if (p->consumed == sizeof(*shared)) {
-        p->last = shared->base;
     }
+    if (!p->last) /* set with the first packed record, which may come late */
+        p->last = shared->base;
     if ((int32_t)(s->tick - tick) > 0)
         return false;
     memcpy(copy, (const char *)shared + p->consumed, len);

@@ -2,6 +2,8 @@
 /** The worker's side: keeps the profiles, answers one message at a time, and lets "cancel" in while it loads. */
 import { Comparison } from '../compare/compare';
 import { exportView } from '../export/export';
+import { gatherFacts } from '../insights/facts';
+import { runRules } from '../insights/rules';
 import { Engine } from '../view/engine';
 import type { LoadProgress, ProfileInfo, UserError } from '../model/types';
 import { CancelledError, InputError, LIMITS, Work, type Limits } from '../parse/input';
@@ -49,7 +51,7 @@ export class Host {
     switch (message.call) {
       case 'load': return this.load(message.arg.files, message.seq);
       case 'view': return this.engine(message.arg.profile).view(message.arg);
-      case 'insights': return [];
+      case 'insights': return runRules(gatherFacts(this.engine(message.arg.profile), message.arg.window));
       case 'spikeCause': return this.engine(message.arg.profile).spikeCause(message.arg.window);
       case 'hotWindows': return this.engine(message.arg.profile).hotWindows(message.arg.metric, message.arg.group, message.arg.key);
       case 'compare': return this.compare(message.arg);

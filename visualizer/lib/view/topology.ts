@@ -91,13 +91,13 @@ export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Arra
     const p = parent[n];
     let at = p < 0 ? (level ? PENDING : 0) : state[p];
     let reached = level && p >= 0 ? level[p] : 0;
-    if (below[n] === 0 || at === OUT) {
-      state[n] = OUT;
-      if (fate) fate[n] = p >= 0 && fate[p] === FATE_PROFILER ? FATE_PROFILER : FATE_DROPPED;
-      continue;
-    }
     const f = func[n];
     const verdict = f < 0 ? 0 : rules.verdict[f];
+    if (below[n] === 0 || at === OUT) {
+      state[n] = OUT;
+      if (fate) fate[n] = verdict === PROFILER || (p >= 0 && fate[p] === FATE_PROFILER) ? FATE_PROFILER : FATE_DROPPED;
+      continue;
+    }
     if (verdict === DROP || verdict === PROFILER) {
       state[n] = OUT;
       if (fate) fate[n] = verdict === PROFILER ? FATE_PROFILER : FATE_DROPPED;

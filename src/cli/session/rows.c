@@ -9,7 +9,7 @@
 
 enum {
     FEWEST_BUCKETS = 64, /* doubling stops here first: fewer tell little about time */
-    MOST_SLOTS = 64 * 1024,
+    MOST_SLOTS = 32 * 1024,
 };
 
 void rows_init(struct rows *rows, uint64_t interval_ns, size_t limit, unsigned value_count,
@@ -98,18 +98,6 @@ static uint32_t *find_slot(const struct rows *rows, uint32_t bucket, uint32_t ke
     return &rows->slots[i];
 }
 
-/* Half full: grow up to a bound, then start afresh. A row that is found no more gets a twin, merged by compaction. */
-static void relieve_slots(struct rows *rows)
-{
-    if (rows->slots_used * 2 < rows->slot_count)
-        return;
-    if (rows->slot_count < MOST_SLOTS) {
-        rows->slot_count *= 2;
-        rows->slots = xreallocarray(rows->slots, rows->slot_count, sizeof(*rows->slots));
-    }
-    forget_slots(rows);
-}
-
 struct sort_entry {
     uint64_t order; /* bucket, key */
     uint32_t key2;
@@ -127,68 +115,140 @@ static int compare_entries(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-static struct sort_entry *sorted_entries(const struct rows *rows)
+/* Reorders COLUMN, one of the value columns, of rows [FROM, …) as ENTRIES say. */
+static void gather(int64_t *column, size_t from, const struct sort_entry *entries, size_t count, int64_t *copy)
 {
-    struct sort_entry *entries = xreallocarray(NULL, rows->count, sizeof(*entries));
+    memcpy(copy, column + from, count * sizeof(*copy));
+    for (size_t i = 0; i < count; i++)
+        column[from + i] = copy[entries[i].row];
+}
 
-    for (size_t row = 0; row < rows->count; row++)
-        entries[row] =
-            (struct sort_entry){(uint64_t)rows->bucket[row] << 32 | rows->key[row], rows->key2[row], (uint32_t)row};
-    qsort(entries, rows->count, sizeof(*entries), compare_entries);
-    return entries;
+static void sort_range(struct rows *rows, size_t from, size_t count)
+{
+    struct sort_entry *entries = xreallocarray(NULL, count, sizeof(*entries));
+    int64_t *copy = xreallocarray(NULL, count, sizeof(*copy));
+
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct sort_entry){(uint64_t)rows->bucket[from + i] << 32 | rows->key[from + i],
+                                         rows->key2[from + i], (uint32_t)i};
+    qsort(entries, count, sizeof(*entries), compare_entries);
+    for (size_t i = 0; i < count; i++) {
+        rows->bucket[from + i] = (uint32_t)(entries[i].order >> 32);
+        rows->key[from + i] = (uint32_t)entries[i].order;
+        rows->key2[from + i] = entries[i].key2;
+    }
+    for (unsigned v = 0; v < rows->value_count; v++)
+        gather(rows->value[v], from, entries, count, copy);
+    free(entries);
+    free(copy);
+}
+
+/*
+ * Sorts rows [FROM, TO), merges equal ones and leaves them at INTO ≤ FROM. Returns the end of what is left. Memory
+ * beyond the table's is that of the range, which callers keep small.
+ */
+static size_t settle(struct rows *rows, size_t from, size_t to, size_t into)
+{
+    size_t end = into;
+
+    sort_range(rows, from, to - from);
+    for (size_t row = from; row < to; row++) {
+        int64_t values[ROWS_MAX_VALUES] = {0};
+
+        for (unsigned v = 0; v < rows->value_count; v++)
+            values[v] = rows->value[v][row];
+        if (end > into && rows->bucket[end - 1] == rows->bucket[row] && rows->key[end - 1] == rows->key[row] &&
+            rows->key2[end - 1] == rows->key2[row]) {
+            merge_values(rows, end - 1, values);
+            continue;
+        }
+        rows->bucket[end] = rows->bucket[row];
+        rows->key[end] = rows->key[row];
+        rows->key2[end] = rows->key2[row];
+        for (unsigned v = 0; v < rows->value_count; v++)
+            rows->value[v][end] = values[v];
+        end++;
+    }
+    return end;
+}
+
+/* The first sorted row of BUCKET or a later one. */
+static size_t first_of_bucket(const struct rows *rows, uint32_t bucket)
+{
+    size_t low = 0, high = rows->compacted;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (rows->bucket[middle] < bucket)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void rows_compact(struct rows *rows)
 {
-    struct rows sorted = *rows;
-    struct sort_entry *entries;
+    uint32_t earliest = UINT32_MAX;
+    size_t from;
 
     if (rows->compacted == rows->count)
         return;
-    sorted.bucket = sorted.key = sorted.key2 = NULL;
-    memset(sorted.value, 0, sizeof(sorted.value));
-    sorted.count = sorted.cap = 0;
-    entries = sorted_entries(rows);
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct sort_entry *entry = &entries[i];
-        int64_t values[ROWS_MAX_VALUES] = {0};
-
-        for (unsigned v = 0; v < rows->value_count; v++)
-            values[v] = rows->value[v][entry->row];
-        if (i && entry[-1].order == entry->order && entry[-1].key2 == entry->key2)
-            merge_values(&sorted, sorted.count - 1, values);
-        else
-            append(&sorted, (uint32_t)(entry->order >> 32), (uint32_t)entry->order, entry->key2, values);
-    }
-    free(entries);
-    release_columns(rows);
-    sorted.compacted = sorted.count;
-    *rows = sorted;
+    /* New rows belong to the last few buckets: only from the earliest of them on is there anything to sort. */
+    for (size_t row = rows->compacted; row < rows->count; row++)
+        if (rows->bucket[row] < earliest)
+            earliest = rows->bucket[row];
+    from = first_of_bucket(rows, earliest);
+    rows->count = rows->compacted = settle(rows, from, rows->count, from);
     forget_slots(rows);
 }
 
-static void compact_anew(struct rows *rows)
+/* Settles every bucket anew after keys have changed within buckets, or neighbouring buckets have become one. */
+static void settle_buckets(struct rows *rows)
 {
-    rows->compacted = 0;
-    rows_compact(rows);
+    size_t end = 0;
+
+    for (size_t from = 0, to; from < rows->count; from = to) {
+        for (to = from + 1; to < rows->count && rows->bucket[to] == rows->bucket[from];)
+            to++;
+        end = settle(rows, from, to, end);
+    }
+    rows->count = rows->compacted = end;
+    forget_slots(rows);
 }
 
 static void double_interval(struct rows *rows)
 {
+    rows_compact(rows);
     for (size_t row = 0; row < rows->count; row++)
         rows->bucket[row] /= 2;
     rows->interval_ns *= 2;
     rows->doublings++;
-    compact_anew(rows);
+    settle_buckets(rows);
 }
 
 static void drop_key2(struct rows *rows)
 {
+    rows_compact(rows);
     for (size_t row = 0; row < rows->count; row++)
         rows->key2[row] = ROWS_NO_KEY2;
     rows->key2_dropped += rows->count;
     rows->key2_gone = true;
-    compact_anew(rows);
+    settle_buckets(rows);
+}
+
+/* Half full: grow up to a bound, then settle what is there, so that what must be sorted at once stays small. */
+static void relieve_slots(struct rows *rows)
+{
+    if (rows->slots_used * 2 < rows->slot_count)
+        return;
+    if (rows->slot_count < MOST_SLOTS) {
+        rows->slot_count *= 2;
+        rows->slots = xreallocarray(rows->slots, rows->slot_count, sizeof(*rows->slots));
+    }
+    forget_slots(rows);
+    rows_compact(rows);
 }
 
 /* Makes room by the cheapest loss first; leaves a quarter of the limit free where it can. */
@@ -239,8 +299,9 @@ void rows_widen(struct rows *rows, uint64_t interval_ns)
 
 void rows_remap_keys(struct rows *rows, const uint32_t *map, size_t map_count)
 {
+    rows_compact(rows);
     for (size_t row = 0; row < rows->count; row++)
         if (rows->key[row] < map_count)
             rows->key[row] = map[rows->key[row]];
-    compact_anew(rows);
+    settle_buckets(rows);
 }

@@ -385,12 +385,24 @@ static uint32_t node_of_kept(struct rs_stack *s)
     return parent;
 }
 
+/* Code has been unmapped: what we know of pcs may be of other code now. */
+static void start_over(struct rs_stack *s)
+{
+    s->generation = __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE);
+    rs_rule_cache_check(s->unwinder.cache);
+    forget_stack(s);
+    memset(s->memo, 0, sizeof(s->memo));
+    s->module_count = 0;
+}
+
 uint32_t rs_stack_intern(struct rs_stack *s, const uint64_t *pcs, unsigned count, bool complete)
 {
     uint32_t depth = count + (complete ? 0 : MEMO_TRUNCATED), node = 0, next;
     struct rs_stack_memo *memo;
     uint64_t hash = 0;
 
+    if (__builtin_expect(s->generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE), 0))
+        start_over(s);
     for (unsigned i = 0; i < count; i++)
         hash += pcs[count - 1 - i] * coefficient[i % RS_STACK_FRAMES];
     memo = memo_of(s, hash);
@@ -476,16 +488,6 @@ static bool extend_bounds(struct rs_stack *s, uint64_t sp)
         return false;
     set_bounds(s, low, s->high);
     return true;
-}
-
-/* Code has been unmapped: what we know of pcs may be of other code now. */
-static void start_over(struct rs_stack *s)
-{
-    s->generation = __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE);
-    rs_rule_cache_check(s->unwinder.cache);
-    forget_stack(s);
-    memset(s->memo, 0, sizeof(s->memo));
-    s->module_count = 0;
 }
 
 uint32_t rs_stack_node(struct rs_stack *s, const struct rs_regs *regs)

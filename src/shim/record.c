@@ -71,6 +71,13 @@ static struct rs_image *get_image(void)
     return image;
 }
 
+struct rs_nodes *rs_record_nodes(void)
+{
+    struct rs_image *image = get_image();
+
+    return image ? &image->nodes : NULL;
+}
+
 /* Never blocks: whoever does not get the list maps, or keeps, a block more. */
 static bool lock_blocks(struct rs_image *image)
 {
@@ -147,10 +154,9 @@ static void call_at_exit(struct rs_thread *t)
         pthread_setspecific(exit_key, t);
 }
 
-static bool send_node(void *ctx, uint32_t node, uint32_t parent, uint32_t module, uint64_t address)
+bool rs_record_node(struct rs_stream *s, uint32_t node, uint32_t parent, uint32_t module, uint64_t address)
 {
-    struct rs_thread *t = ctx;
-    struct rs_record_node *r = rs_stream_reserve(&t->stream, sizeof(*r), true);
+    struct rs_record_node *r = rs_stream_reserve(s, sizeof(*r), true);
 
     if (!r)
         return false;
@@ -159,15 +165,13 @@ static bool send_node(void *ctx, uint32_t node, uint32_t parent, uint32_t module
                                  .parent = parent,
                                  .module = module,
                                  .address = address};
-    rs_stream_publish(&t->stream);
     return true;
 }
 
-static bool send_module(void *ctx, const struct rs_stack_module *module, const char *path)
+bool rs_record_module(struct rs_stream *s, const struct rs_stack_module *module, const char *path)
 {
-    struct rs_thread *t = ctx;
     size_t path_bytes = path ? strnlen(path, 2048) : 0;
-    struct rs_record_module *r = rs_stream_reserve(&t->stream, (uint32_t)(sizeof(*r) + path_bytes), true);
+    struct rs_record_module *r = rs_stream_reserve(s, (uint32_t)(sizeof(*r) + path_bytes), true);
 
     if (!r)
         return false;
@@ -177,7 +181,27 @@ static bool send_module(void *ctx, const struct rs_stack_module *module, const c
                                    .end = module->end,
                                    .bias = module->bias,
                                    .path_bytes = (uint32_t)path_bytes};
-    memcpy(r + 1, path, path_bytes);
+    if (path_bytes)
+        memcpy(r + 1, path, path_bytes);
+    return true;
+}
+
+static bool send_node(void *ctx, uint32_t node, uint32_t parent, uint32_t module, uint64_t address)
+{
+    struct rs_thread *t = ctx;
+
+    if (!rs_record_node(&t->stream, node, parent, module, address))
+        return false;
+    rs_stream_publish(&t->stream);
+    return true;
+}
+
+static bool send_module(void *ctx, const struct rs_stack_module *module, const char *path)
+{
+    struct rs_thread *t = ctx;
+
+    if (!rs_record_module(&t->stream, module, path))
+        return false;
     rs_stream_publish(&t->stream);
     return true;
 }

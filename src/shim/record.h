@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/channel.h"
+#include "core/stack.h"
 #include "core/unwind.h"
 
 /* Who called a hook: where it returns to, and sp and fp as they are there. */
@@ -36,6 +37,13 @@ void rs_record_free(const void *block, const struct rs_caller *caller);
  */
 uint32_t rs_record_draw(const void *block);
 void rs_record_free_drawn(const void *block, uint32_t number, const struct rs_caller *caller);
+
+/* The call-tree nodes of this process image, for all that sends stacks. NULL when there is no memory. */
+struct rs_nodes *rs_record_nodes(void);
+
+/* Write a definition into S, not published yet. False when there is no room. */
+bool rs_record_node(struct rs_stream *s, uint32_t node, uint32_t parent, uint32_t module, uint64_t address);
+bool rs_record_module(struct rs_stream *s, const struct rs_stack_module *module, const char *path);
 
 /* Address space taken (or given back: BYTES < 0) outside malloc. */
 void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes, const struct rs_caller *caller);

@@ -277,25 +277,54 @@ static bool follows_call(uint64_t before)
 }
 #endif
 
-/*
- * An interrupted leaf without unwind information (crt code, libgmp's assembly) that has pushed nothing: its return
- * address is at sp. Believed only if it is behind a call in code that has unwind information.
- */
-static bool leaf_step(struct rs_unwinder *u, struct rs_full_regs *regs)
+/* Whether the word at AT is a return address behind a call, in code that has unwind information; it goes to *PC. */
+static bool is_return_address(struct rs_unwinder *u, uint64_t at, uint64_t *pc)
 {
     struct rs_unwind_module scratch;
     const struct rs_unwind_module *m;
     struct rs_cfi_row row;
-    uint64_t pc, code;
+    uint64_t code;
 
-    if (!u->read || !rs_read_word(u, regs->reg[RS_REG_SP], &pc) || pc < 4096 || pc >> 47)
+    if (!rs_read_word(u, at, pc) || *pc < 4096 || *pc >> 47)
         return false;
-    m = find_module(u, pc - 1, &scratch);
-    if (!m || rs_cfi_row_at(m, pc - 1, &row) != RS_CFI_OK || !rs_read_word(u, pc - 8, &code) || !follows_call(code))
+    m = find_module(u, *pc - 1, &scratch);
+    return m && rs_cfi_row_at(m, *pc - 1, &row) == RS_CFI_OK && rs_read_word(u, *pc - 8, &code) && follows_call(code);
+}
+
+/* Whether the 24 bytes before PC hold `sub $8, %rsp`, which is all that _init and _fini do to the stack. */
+static bool after_sub_8(struct rs_unwinder *u, uint64_t pc)
+{
+    uint8_t code[24];
+    uint64_t word;
+
+    for (unsigned i = 0; i < sizeof(code); i += 8) {
+        if (!rs_read_word(u, pc - sizeof(code) + i, &word))
+            return false;
+        memcpy(code + i, &word, sizeof(word));
+    }
+    for (unsigned i = 0; i + 4 <= sizeof(code); i++)
+        if (memcmp(code + i, "\x48\x83\xec\x08", 4) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * An interrupted function without unwind information (crt code, libgmp's assembly) that has pushed nothing: its return
+ * address is at sp, or one word above.
+ */
+static bool leaf_step(struct rs_unwinder *u, struct rs_full_regs *regs)
+{
+    uint64_t sp = regs->reg[RS_REG_SP], pc;
+
+    if (!u->read)
+        return false;
+    if (after_sub_8(u, regs->reg[RS_REG_PC]) && is_return_address(u, sp + 8, &pc))
+        sp += 8;
+    else if (!is_return_address(u, sp, &pc))
         return false;
     u->guessed++;
     regs->reg[RS_REG_PC] = pc;
-    regs->reg[RS_REG_SP] += 8;
+    regs->reg[RS_REG_SP] = sp + 8;
     regs->known &= callee_saved | (uint64_t)1 << RS_REG_PC | (uint64_t)1 << RS_REG_SP;
     return true;
 }

@@ -241,10 +241,12 @@ static bool walk_by_libunwind(struct theirs *t)
 
 /*
  * Code without unwind information that has not pushed fp yet (crt's constructors): following fp, as libdwfl does, skips
- * the caller that we find on top of the stack.
+ * the caller that we find on top of the stack, or leads nowhere.
  */
 static bool skips_one(const struct theirs *t, const uint64_t *ours, unsigned n)
 {
+    if (t->count <= 1)
+        return t->count == 0 || ours[0] == t->pc[0];
     return n == t->count + 1 && n > 2 && ours[0] == t->pc[0] && memcmp(ours + 2, t->pc + 1, (n - 2) * 8) == 0;
 }
 

@@ -922,7 +922,7 @@ static bool begin_page(struct reader *r, struct page_state *p, uint32_t page)
     }
     if (magic == 0)
         return false;
-    if (!frame_is_sane(&h) || !(p->stream = find_stream(r, &h))) {
+    if (!frame_is_sane(&h) || !(p->stream = find_stream(r, &h)) || p->stream->image->finished) {
         p->kind = PAGE_NONE;
         p->begun = true;
         r->garbage_frames++;
@@ -948,7 +948,7 @@ static uint32_t readable(const struct reader *r, const struct page_state *p, con
     uint32_t closed = atomic_load_explicit(&h->closed, memory_order_acquire);
     uint32_t tick = p->seq == p->stream->seq ? p->stream->tick : h->tick, written;
 
-    if (all || p->stream->image->ended) {
+    if (all || p->stream->image->draining) {
         closed = atomic_load_explicit(&h->written, memory_order_acquire);
     } else if (closed == p->consumed && (int32_t)(r->tick - tick) >= IDLE_TICKS &&
                !atomic_load_explicit(&h->busy, memory_order_acquire)) {
@@ -1084,7 +1084,7 @@ static void read_slab(struct reader *r, bool final, bool look_at_counts)
         if (!p->begun)
             continue;
         state = atomic_load_explicit(&slab->states[i], memory_order_acquire);
-        over = p->kind == PAGE_NONE || state == RS_PAGE_FULL || final || p->stream->image->ended;
+        over = p->kind == PAGE_NONE || state == RS_PAGE_FULL || final || p->stream->image->draining;
         if (p->kind == PAGE_COUNTS && (over || look_at_counts))
             read_counts(r, p, (const struct rs_counts_page *)slab_page(slab, i));
         if (over && p->kind != PAGE_FRAME)
@@ -1144,7 +1144,7 @@ static void finish_image(struct reader *r, uint32_t index)
 static void finish_ended(struct reader *r)
 {
     for (uint32_t i = 0; i < r->image_count; i++)
-        if (r->images[i]->ended && !r->images[i]->finished) {
+        if (r->images[i]->draining && !r->images[i]->finished) {
             note_level(r);
             finish_image(r, i);
         }
@@ -1171,8 +1171,10 @@ uint64_t reader_pass(struct reader *r, uint64_t now_ns, bool final)
     r->tick = slab_publish_tick(r->slab, now_ns);
     if (!r->done_tick)
         r->done_tick = r->tick - 1;
-    for (size_t i = 0; i < r->image_count && !any_ended; i++)
-        any_ended = r->images[i]->ended && !r->images[i]->finished;
+    for (size_t i = 0; i < r->image_count; i++) {
+        r->images[i]->draining = r->images[i]->ended;
+        any_ended |= r->images[i]->ended && !r->images[i]->finished;
+    }
     read_fifo(r);
     if (r->slab->header) {
         read_slab(r, final, r->tick / READER_LEVEL_TICKS != r->done_tick / READER_LEVEL_TICKS);

@@ -61,7 +61,9 @@ struct image {
     size_t argv_bytes;
     bool greeted;  /* hello has come */
     bool has_shim, has_lib;
-    bool ended, finished;
+    bool ended;    /* the process has exited or is another image now */
+    bool draining; /* it had when this pass began: what is there is all there will be */
+    bool finished; /* everything was read; the heap has no blocks any more */
     int pidfd;
 
     struct image_node *nodes;

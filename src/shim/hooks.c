@@ -8,7 +8,6 @@
  * anything else: this file is compiled without a frame pointer and with rbp (x29) fixed, so that the register still
  * holds the caller's value, and the unwinder starts at the caller; no frame of ours is ever walked.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +21,11 @@
 /* C23, not in every libc's headers. */
 HOOK void free_sized(void *block, size_t size);
 HOOK void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+/*
+ * Allocators build some of the family on others of it, and call those by name. What happens inside such a function is
+ * one event, the outer one.
+ */
 
 /* ---- allocation ---- */
 
@@ -42,8 +46,11 @@ HOOK void *malloc(size_t size)
 
 static RECORDED void *recorded_calloc(size_t count, size_t size, CALLER_PARAMS)
 {
-    void *block = rs_real.calloc(count, size);
+    void *block;
 
+    rs_nested++;
+    block = rs_real.calloc(count, size);
+    rs_nested--;
     rs_record_alloc(block, count * size, CALLER_STRUCT);
     return block;
 }
@@ -57,8 +64,11 @@ HOOK void *calloc(size_t count, size_t size)
 
 static RECORDED void *recorded_memalign(size_t alignment, size_t size, CALLER_PARAMS)
 {
-    void *block = rs_real.memalign(alignment, size);
+    void *block;
 
+    rs_nested++;
+    block = rs_real.memalign(alignment, size);
+    rs_nested--;
     rs_record_alloc(block, size, CALLER_STRUCT);
     return block;
 }
@@ -72,8 +82,11 @@ HOOK void *memalign(size_t alignment, size_t size)
 
 static RECORDED void *recorded_aligned_alloc(size_t alignment, size_t size, CALLER_PARAMS)
 {
-    void *block = rs_real.aligned_alloc(alignment, size);
+    void *block;
 
+    rs_nested++;
+    block = rs_real.aligned_alloc(alignment, size);
+    rs_nested--;
     rs_record_alloc(block, size, CALLER_STRUCT);
     return block;
 }
@@ -87,8 +100,11 @@ HOOK void *aligned_alloc(size_t alignment, size_t size)
 
 static RECORDED int recorded_posix_memalign(void **out, size_t alignment, size_t size, CALLER_PARAMS)
 {
-    int rc = rs_real.posix_memalign(out, alignment, size);
+    int rc;
 
+    rs_nested++;
+    rc = rs_real.posix_memalign(out, alignment, size);
+    rs_nested--;
     if (!rc)
         rs_record_alloc(*out, size, CALLER_STRUCT);
     return rc;
@@ -103,8 +119,11 @@ HOOK int posix_memalign(void **out, size_t alignment, size_t size)
 
 static RECORDED void *recorded_valloc(size_t size, CALLER_PARAMS)
 {
-    void *block = rs_real.valloc(size);
+    void *block;
 
+    rs_nested++;
+    block = rs_real.valloc(size);
+    rs_nested--;
     rs_record_alloc(block, size, CALLER_STRUCT);
     return block;
 }
@@ -118,8 +137,11 @@ HOOK void *valloc(size_t size)
 
 static RECORDED void *recorded_pvalloc(size_t size, CALLER_PARAMS)
 {
-    void *block = rs_real.pvalloc(size);
+    void *block;
 
+    rs_nested++;
+    block = rs_real.pvalloc(size);
+    rs_nested--;
     rs_record_alloc(block, size, CALLER_STRUCT);
     return block;
 }
@@ -177,30 +199,18 @@ HOOK void *realloc(void *block, size_t size)
     return recorded_realloc(block, size, CALLER());
 }
 
-static RECORDED void *recorded_reallocarray(void *block, size_t count, size_t size, CALLER_PARAMS)
-{
-    uint32_t number = rs_record_draw(block);
-    void *to = rs_real.reallocarray(block, count, size);
-    size_t bytes;
-
-    if (!__builtin_mul_overflow(count, size, &bytes))
-        note_realloc(block, number, to, bytes, CALLER_STRUCT);
-    return to;
-}
-
+/* libc's reallocarray is a call of realloc, which would come by here: it is asked only what it says to an overflow. */
 HOOK void *reallocarray(void *block, size_t count, size_t size)
 {
     size_t bytes;
 
-    if (__builtin_expect(rs_pool_owns(block), 0)) {
-        if (!__builtin_mul_overflow(count, size, &bytes))
-            return leave_pool(block, bytes, CALLER());
-        errno = ENOMEM;
-        return NULL;
-    }
-    if (!rs_channel_active())
+    if (__builtin_mul_overflow(count, size, &bytes))
         return rs_real.reallocarray(block, count, size);
-    return recorded_reallocarray(block, count, size, CALLER());
+    if (__builtin_expect(rs_pool_owns(block), 0))
+        return leave_pool(block, bytes, CALLER());
+    if (!rs_channel_active())
+        return rs_real.realloc(block, bytes);
+    return recorded_realloc(block, bytes, CALLER());
 }
 
 /* ---- release ---- */

@@ -35,6 +35,7 @@ struct rs_thread {
     uint32_t frame_seq; /* frame for which `last` counts */
     uint64_t last;    /* address that the next packed record counts from */
     uint64_t last_block; /* of the latest allocation */
+    uint64_t told;       /* bad stacks that the counts page knows of */
     uint32_t fifo_events, frame_tick;
     uint32_t unsent_allocations, unsent_frees; /* FIFO mode: what found no room */
     uint64_t unsent_bytes;
@@ -48,6 +49,7 @@ struct rs_thread {
 };
 
 static __thread struct rs_thread *self __attribute__((tls_model("initial-exec")));
+__thread uint32_t rs_nested __attribute__((tls_model("initial-exec")));
 static __thread uint32_t attaching __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct rs_image *) image_memory;
@@ -112,6 +114,7 @@ static void publish_counters(struct rs_thread *t)
 {
     atomic_store_explicit(&t->counts->no_stack, t->stack.no_stack, memory_order_relaxed);
     atomic_store_explicit(&t->counts->truncated, t->stack.truncated, memory_order_relaxed);
+    t->told = t->stack.no_stack + t->stack.truncated;
 }
 
 /*
@@ -301,7 +304,6 @@ static __attribute__((noinline)) void new_tick(struct rs_thread *t)
     if (s->limit)
         rs_stream_reserve(s, 0, false); /* of nothing: writes the tick */
     close_window(t);
-    publish_counters(t);
 }
 
 /*
@@ -323,6 +325,8 @@ static inline struct rs_thread *enter(const struct rs_caller *caller)
 {
     struct rs_thread *t = self;
 
+    if (__builtin_expect(rs_nested, 0))
+        return NULL;
     if (__builtin_expect(!t || !t->ready, 0)) {
         t = attach();
         if (!t)
@@ -556,6 +560,8 @@ void rs_record_alloc(const void *block, size_t size, const struct rs_caller *cal
     number = draw(t->image, is_shared(t), (uintptr_t)block);
     regs = (struct rs_regs){.pc = caller->pc, .sp = caller->sp, .fp = caller->fp};
     node = rs_stack_node(&t->stack, &regs);
+    if (__builtin_expect(t->stack.no_stack + t->stack.truncated != t->told, 0))
+        publish_counters(t);
     note_alloc(t, (uintptr_t)block, size, node, number);
     leave(t);
 }

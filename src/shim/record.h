@@ -25,6 +25,9 @@ struct rs_caller {
     uint64_t pc, sp, fp;
 };
 
+/* Not zero while a function of the family runs that may call others of it: their calls are not events. */
+extern __thread uint32_t rs_nested __attribute__((tls_model("initial-exec")));
+
 /* BLOCK was allocated. Call it after the real function; it may be NULL. Keeps errno. */
 void rs_record_alloc(const void *block, size_t size, const struct rs_caller *caller);
 

@@ -34,7 +34,7 @@ int main(int argc, char **argv)
         blocks[i] = hot(100);
     for (int i = 0; i < 1000; i++)
         free(blocks[i]);
-    for (int i = 0; i < 3; i++)
+    for (volatile int i = 0; i < 3; i++) /* one call site: not unrolled */
         leak(i);
     if (!strcmp(end, "_exit"))
         _exit(7);

@@ -32,6 +32,14 @@ static __attribute__((noinline)) void work(void)
     }
 }
 
+/* One pair that no compiler leaves out. */
+static __attribute__((noinline)) void come_and_go(size_t size)
+{
+    void *volatile block = malloc(size);
+
+    free(block);
+}
+
 /* ---- early and late ---- */
 
 static pthread_key_t key;
@@ -41,24 +49,24 @@ static __attribute__((noinline)) void in_key_destructor(void *value)
     static int rounds;
 
     free(value);
-    free(malloc(10));
+    come_and_go(10);
     if (rounds++ < 2)
         pthread_setspecific(key, malloc(11));
 }
 
 static __attribute__((noinline)) void at_exit(void)
 {
-    free(malloc(12));
+    come_and_go(12);
 }
 
 static __attribute__((constructor(101), noinline)) void before_main(void)
 {
-    free(malloc(13));
+    come_and_go(13);
 }
 
 static __attribute__((destructor, noinline)) void after_main(void)
 {
-    free(malloc(14));
+    come_and_go(14);
 }
 
 static void *thread_with_key(void *arg)
@@ -75,7 +83,7 @@ static sigjmp_buf jump;
 static void on_alarm(int signal)
 {
     (void)signal;
-    free(malloc(20));
+    come_and_go(20);
     signals++;
 }
 
@@ -102,7 +110,7 @@ static ucontext_t main_context, other_context;
 static __attribute__((noinline)) void in_coroutine(void)
 {
     for (int i = 0; i < 500; i++) {
-        free(malloc(30));
+        come_and_go(30);
         swapcontext(&other_context, &main_context);
     }
 }
@@ -119,7 +127,7 @@ static void coroutines(void)
     makecontext(&other_context, in_coroutine, 0);
     for (int i = 0; i < 500; i++) {
         swapcontext(&main_context, &other_context);
-        free(malloc(31));
+        come_and_go(31);
     }
     munmap(stack, size);
 }
@@ -187,7 +195,7 @@ static __attribute__((noinline)) int recurse(int depth)
 
     here[0] = (char)depth;
     if (!depth) {
-        free(malloc(17));
+        come_and_go(17);
         return here[0];
     }
     return recurse(depth - 1) + here[0];
@@ -217,7 +225,7 @@ int main(int argc, char **argv)
         if (jumps++ < 50) {
             every_ms(on_alarm_jump, SA_NODEFER);
             for (;;)
-                free(malloc(16));
+                come_and_go(16);
         }
         every_ms(NULL, 0);
     } else if (!strcmp(how, "coroutines")) {

@@ -653,7 +653,8 @@ static void explain_silent(struct channel *ch)
         struct process *p = &s->processes[i];
         const char *reason = NULL;
 
-        if (p->shim == SHIM_LOADED || !ch->options.allocations)
+        /* pid 0 stands for children that nobody saw. */
+        if (p->shim == SHIM_LOADED || !ch->options.allocations || !p->pid)
             continue;
         p->shim = SHIM_NOT_LOADED;
         if (i == 0 && ch->root_reason) {

@@ -1,0 +1,130 @@
+"""Programs and circumstances that are hard on a guest (F20-F49): the program never notices, and what was said stays true."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from allocs import Allocs
+
+PLAIN = ["--no-stacks", "-q"]
+
+
+@pytest.mark.parametrize(
+    "how", ["late", "signals", "longjmp", "coroutines", "seccomp", "nofile", "fsize", "as", "unset", "deep"]
+)
+def test_rude_programs_are_counted_and_unharmed(record, target, how):
+    recording = record(PLAIN, [target("alloc_rude"), how])
+    found = Allocs(recording.session)
+    assert (recording.returncode, recording.stderr) == (0, b"")
+    assert found.of("work") == 2000
+    assert found.of("work", "leaked_count") == 0
+
+
+def test_signal_handlers_and_late_destructors_count(record, target):
+    found = Allocs(record(PLAIN, [target("alloc_rude"), "signals"]).session)
+    assert found.under("on_alarm") >= 50
+    found = Allocs(record(PLAIN, [target("alloc_rude"), "late"]).session)
+    assert found.under("in_key_destructor") == 5
+    for function in ("at_exit", "before_main", "after_main"):
+        assert found.under(function) == 1, function
+
+
+def test_coroutines_have_their_own_stacks(record, target):
+    found = Allocs(record(PLAIN, [target("alloc_rude"), "coroutines"]).session)
+    assert found.under("in_coroutine") == 500
+    assert found.under("coroutines") == 500
+    assert not set(found.path_of(found.table["node"][0])) >= {"in_coroutine", "coroutines"}
+
+
+def test_deep_recursion_is_cut_and_says_so(record, target):
+    recording = record(PLAIN, [target("alloc_rude"), "deep"])
+    found = Allocs(recording.session)
+    assert found.under("[truncated]") == 1
+    assert recording.session["diagnostics"]["folded"]["allocation_stacks_truncated"] == 1
+
+
+def test_a_program_that_closes_everything_keeps_its_files_clean(record, target, tmp_path):
+    path = tmp_path / "lines"
+    recording = record(PLAIN, [target("alloc_rude"), "close", str(path)])
+    assert recording.returncode == 0
+    assert sorted(path.read_text().split("\n")[:-1]) == sorted(f"line {i}" for i in range(64))
+    assert Allocs(recording.session).of("work") == 2000
+
+
+def test_a_killed_cli_leaves_the_program_alone(rustscope, target, tmp_path):
+    done = tmp_path / "done"
+    command = ["/bin/sh", "-c", f'{target("alloc_rude")} sleep 1 && echo $? > {done}']
+    process = subprocess.Popen([rustscope, *PLAIN, "-o", str(tmp_path / "s.json"), "--", *command])
+    time.sleep(0.4)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for _ in range(100):
+        if done.exists() and done.read_text():
+            break
+        time.sleep(0.1)
+    assert done.read_text() == "0\n"
+
+
+def test_a_stopped_cli_neither_blocks_nor_loses_totals(rustscope, target, tmp_path):
+    """SIGSTOP while 64 MiB of events come and go: the program runs on at once, totals are right, leaks are not invented."""
+    done, path = tmp_path / "done", tmp_path / "s.json"
+    command = ["/bin/sh", "-c", f'sleep 0.3; {target("alloc_threads")} 2 6000000 && echo done > {done}']
+    process = subprocess.Popen([rustscope, *PLAIN, "-o", str(path), "--", *command])
+    time.sleep(0.2)
+    process.send_signal(signal.SIGSTOP)
+    for _ in range(400):
+        if done.exists():
+            break
+        time.sleep(0.1)
+    stopped_done = done.exists()
+    process.send_signal(signal.SIGCONT)
+    process.wait(timeout=60)
+    assert stopped_done
+    import json
+
+    found = Allocs(json.loads(path.read_text()))
+    assert found.of("pair") == 12000000
+    assert found.of("pair", "leaked_count") == 0
+
+
+@pytest.mark.parametrize("what", ["static", "asan", "musl"])
+def test_programs_that_cannot_carry_the_shim_run_and_say_why(record, tmp_path, what):
+    source = tmp_path / "p.c"
+    source.write_text('#include <stdio.h>\n#include <stdlib.h>\nint main(void){free(malloc(9));puts("ran");return 5;}\n')
+    compiler = {"static": ["gcc", "-static"], "asan": ["gcc", "-fsanitize=address"], "musl": ["musl-gcc"]}[what]
+    if not shutil.which(compiler[0]):
+        pytest.skip(f"{compiler[0]} is not installed")
+    built = subprocess.run([*compiler, "-o", str(tmp_path / "p"), str(source)], capture_output=True)
+    if built.returncode:
+        pytest.skip(f"{what} programs cannot be built here")
+    recording = record(["--no-stacks"], [str(tmp_path / "p")])
+    assert (recording.returncode, recording.stdout) == (5, b"ran\n")
+    process = recording.session["processes"][0]
+    assert process["shim"]["status"] == "not_loaded"
+    assert {"static": "static", "asan": "AddressSanitizer", "musl": "musl"}[what] in process["shim"]["reason"]
+    assert any("allocations are not recorded" in w for w in recording.session["diagnostics"]["warnings"])
+
+
+ALLOCATORS = ["libjemalloc.so.2", "libtcmalloc.so.4", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
+
+
+@pytest.mark.parametrize("library", ALLOCATORS)
+def test_other_allocators_preloaded_beside_us(record, target, library):
+    found = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+    path = next((line.split()[-1] for line in found.splitlines() if line.strip().startswith(library + " ")), None)
+    if not path:
+        pytest.skip(f"{library} is not installed")
+    recording = record(PLAIN, [target("alloc_ends"), "_exit"], env={**os.environ, "LD_PRELOAD": path})
+    assert recording.returncode == 7
+    seen = Allocs(recording.session)
+    assert (seen.of("hot"), seen.of("hot", "leaked_count"), seen.of("leak", "leaked_bytes")) == (1000, 0, 3072)
+
+
+def test_nothing_is_left_behind(record, target):
+    before = set(os.listdir("/dev/shm"))
+    record(PLAIN, [target("alloc_ends")])
+    assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("rustscope")]

@@ -1,0 +1,75 @@
+"""Children of every kind: each is a process of its own with exact counts, and nobody's counts are in another's."""
+
+import pytest
+
+from allocs import Allocs
+
+PLAIN = ["--no-stacks", "-q"]
+
+
+def run(record, target, how, *options):
+    recording = record([*PLAIN, *options], [target("alloc_children"), how])
+    assert recording.returncode == 0
+    return Allocs(recording.session), recording.session
+
+
+def check(process, allocations, leaked):
+    assert process["shim"] == {"status": "loaded", "reason": ""}
+    assert (process["allocations"], process["leaked_allocations"]) == (allocations, leaked)
+
+
+@pytest.mark.parametrize("how", ["vfork", "spawn", "system"])
+def test_a_child_of_another_image(record, target, how):
+    found, session = run(record, target, how)
+    check(session["processes"][0], 1000, 0)
+    (child,) = found.processes("work")
+    check(child, 300, 10)
+    assert child["pid"] != session["processes"][0]["pid"]
+    assert found.of("parent_work") == 1000 and found.of("child_work") == 300
+
+
+def test_a_forked_child_starts_empty(record, target):
+    found, session = run(record, target, "fork")
+    parent, child = found.processes("fork")
+    check(parent, 1001, 0)
+    check(child, 300, 10)
+    assert session["diagnostics"]["inherited_frees"] == 1
+    assert session["diagnostics"]["unknown_frees"] == 0
+
+
+def test_forks_of_forks(record, target):
+    found, _ = run(record, target, "nested")
+    parent, child, grandchild = found.processes("nested")
+    check(parent, 1000, 0)
+    check(child, 300, 10)
+    check(grandchild, 300, 10)
+    assert found.of("child_work") == 600
+
+
+def test_a_daemon_is_seen(record, target):
+    found, _ = run(record, target, "daemon")
+    assert found.of("child_work") == 300
+    assert found.of("parent_work") == 1000
+
+
+def test_a_child_without_our_environment_runs(record, target):
+    found, _ = run(record, target, "clean_env")
+    assert found.of("parent_work") == 1000
+    assert found.of("child_work") == 0
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_children_can_be_left_out(record, target, how):
+    found, session = run(record, target, how, "--no-follow")
+    assert found.of("parent_work") == 1000
+    assert found.of("child_work") == 0
+    assert session["diagnostics"]["events_dropped"] == 0
+
+
+def test_a_shell_pipeline(record, target):
+    work = target("alloc_children")
+    recording = record(PLAIN, ["/bin/sh", "-c", f"{work} work | cat; for i in 1 2 3; do {work} work; done"])
+    found = Allocs(recording.session)
+    assert recording.returncode == 0
+    assert [p["allocations"] for p in found.processes("work")] == [300] * 4
+    assert found.of("child_work") == 1200

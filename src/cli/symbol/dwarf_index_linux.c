@@ -64,6 +64,7 @@ struct unit {
     Dwarf_Lines *lines;
     size_t line_count;
     Dwarf_Files *files;
+    unsigned first_file;  /* files are numbered from 0 since DWARF 5; before, 0 was none */
     const char *comp_dir; /* NULL when not stated */
 };
 
@@ -304,7 +305,7 @@ static void list_functions(struct unit *unit, Dwarf_Die *parent, unsigned depth)
 
 static void load_unit(struct dwarf_index *index, struct unit *unit)
 {
-    Dwarf_Half version;
+    Dwarf_Half version = 0;
     Dwarf_Die split;
     Dwarf_Attribute attr;
     size_t file_count;
@@ -322,6 +323,7 @@ static void load_unit(struct dwarf_index *index, struct unit *unit)
         unit->line_count = 0;
     if (dwarf_getsrcfiles(&unit->code_die, &unit->files, &file_count))
         unit->files = NULL;
+    unit->first_file = version < 5;
     unit->comp_dir = dwarf_formstring(dwarf_attr(&unit->die, DW_AT_comp_dir, &attr));
     index->cost += unit->line_count + unit->function_count;
 }
@@ -406,27 +408,32 @@ static const char *linkage_name(Dwarf_Die *die)
     return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr));
 }
 
-static uint64_t attr_number(Dwarf_Die *die, unsigned name)
+static bool attr_number(Dwarf_Die *die, unsigned name, uint64_t *number)
 {
     Dwarf_Attribute attr;
     Dwarf_Word value;
 
-    return dwarf_formudata(dwarf_attr(die, name, &attr), &value) ? 0 : value;
+    if (dwarf_formudata(dwarf_attr(die, name, &attr), &value))
+        return false;
+    *number = value;
+    return true;
 }
 
 /* Names SCOPE, and the place it was called from. */
 static void name_scope(const struct unit *unit, struct scope *scope)
 {
+    uint64_t number;
+
     scope->named = true;
     scope->text.name = dwarf_diename(&scope->die);
     scope->text.linkage = linkage_name(&scope->die);
     scope->text.inlined = scope->parent >= 0;
-    if (scope->text.inlined && unit->files) {
-        uint64_t file = attr_number(&scope->die, DW_AT_call_file);
-
-        scope->text.file = file ? dwarf_filesrc(unit->files, file, NULL, NULL) : NULL;
-        scope->text.line = (uint32_t)attr_number(&scope->die, DW_AT_call_line);
-    }
+    if (!scope->text.inlined)
+        return;
+    if (unit->files && attr_number(&scope->die, DW_AT_call_file, &number) && number >= unit->first_file)
+        scope->text.file = dwarf_filesrc(unit->files, number, NULL, NULL);
+    if (attr_number(&scope->die, DW_AT_call_line, &number))
+        scope->text.line = (uint32_t)number;
 }
 
 /* File and line of ADDR; [*LO, *HI) is narrowed to the rows that it stands between. */

@@ -249,7 +249,11 @@ function finish(parent: Int32Array, key: Int32Array, inlined: Int32Array, count:
   return finishSummed(parent, key, inlined, count, subtreeWeights(parent.subarray(0, count), own), map, groups, cappedAt);
 }
 
-/** Puts nodes into breadth-first order, siblings by falling SUM, and renames MAP (in place). */
+/**
+ * Puts nodes into breadth-first order, siblings by falling SUM, and renames MAP (in place). Ids in are in order of
+ * creation, where a stack's new frames follow each other: what must walk the tree does it there, and the one pass
+ * that jumps about (breadth-first) reads and writes everything it needs in one visit.
+ */
 function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, count: number, sum: Float64Array, map: Int32Array, groups: GroupColumns, cappedAt = 0): { topology: Topology; map: Int32Array } {
   const start = new Uint32Array(count + 1);
   for (let n = 1; n < count; n++) start[parent[n] + 1]++;
@@ -257,10 +261,15 @@ function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, 
   const fill = start.slice(0, count);
   const children = new Int32Array(Math.max(0, count - 1));
   for (let n = 1; n < count; n++) children[fill[parent[n]]++] = n;
+  const marks = repeatFlags(key, start, children, count, groups);
 
   const order = new Int32Array(count);
   const rank = new Int32Array(count);
   const firstChild = new Uint32Array(count + 1);
+  const outParent = new Int32Array(count);
+  const func = new Int32Array(count);
+  const flags = new Uint8Array(count);
+  outParent[0] = func[0] = -1;
   const rows: number[] = [0];
   let used = 1;
   let rowEnd = 1;
@@ -275,30 +284,18 @@ function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, 
     const to = start[node + 1];
     if (to - from > 1) sortBySum(children, from, to, sum);
     for (let c = from; c < to; c++) {
-      rank[children[c]] = used;
-      order[used++] = children[c];
+      const child = children[c];
+      rank[child] = used;
+      order[used] = child;
+      outParent[used] = i;
+      func[used] = key[child];
+      flags[used++] = marks[child] | (inlined[child] ? FLAG_INLINED : 0);
     }
   }
   firstChild[count] = count;
   rows.push(count);
-
-  const outParent = new Int32Array(count);
-  const outFunc = new Int32Array(count);
-  const flags = new Uint8Array(count);
-  outParent[0] = -1;
-  outFunc[0] = -1;
-  for (let i = 1; i < count; i++) {
-    const node = order[i];
-    outParent[i] = rank[parent[node]];
-    outFunc[i] = key[node];
-    if (inlined[node]) flags[i] = FLAG_INLINED;
-  }
   for (let n = 0; n < map.length; n++) if (map[n] >= 0) map[n] = rank[map[n]];
-  flagRepeats(outFunc, firstChild, rows.length, flags, groups);
-  return {
-    topology: { id: ++lastId, count, parent: outParent, func: outFunc, flags, firstChild, rowStart: Uint32Array.from(rows), cappedAt },
-    map,
-  };
+  return { topology: { id: ++lastId, count, parent: outParent, func, flags, firstChild, rowStart: Uint32Array.from(rows), cappedAt }, map };
 }
 
 /** Most nodes have a handful of children; a plain insertion sort wins there and needs no closure. */
@@ -321,37 +318,40 @@ function sortBySum(children: Int32Array, from: number, to: number, sum: Float64A
 }
 
 /** Marks nodes under another of the same function, crate or module: a total is counted once per stack. */
-function flagRepeats(func: Int32Array, firstChild: Uint32Array, rows: number, flags: Uint8Array, groups: GroupColumns): void {
-  const funcs = groups.crate.length;
-  const onPathFunc = new Uint32Array(funcs + 1);
+function repeatFlags(func: Int32Array, start: Uint32Array, children: Int32Array, count: number, groups: GroupColumns): Uint8Array {
+  const flags = new Uint8Array(count);
+  const onPathFunc = new Uint32Array(groups.crate.length + 1);
   const onPathCrate = new Uint32Array(groups.crates + 1);
   const onPathModule = new Uint32Array(groups.modules + 1);
-  const path = new Int32Array(rows + 1); // nodes entered and not left
-  const next = new Uint32Array(rows + 1); // next child to enter, by depth
-  let depth = 0;
-  path[0] = 0;
-  next[0] = firstChild[0];
-  while (depth >= 0) {
-    const node = path[depth];
-    if (next[depth] < firstChild[node + 1]) {
-      const child = next[depth]++;
+  const path = new IntColumn(256); // nodes entered and not left
+  const next = new IntColumn(256); // next child to enter, by depth
+  path.push(0);
+  next.push(start[0]);
+  while (path.length > 0) {
+    const depth = path.length - 1;
+    const node = path.data[depth];
+    const at = next.data[depth];
+    if (at < start[node + 1]) {
+      const child = children[at];
+      next.data[depth]++;
       const f = func[child];
       const crate = f < 0 ? -1 : groups.crate[f];
       const module = f < 0 ? -1 : groups.module[f];
-      if (onPathFunc[f + 1]++ > 0) flags[child] |= FLAG_REPEAT_FUNC;
-      if (onPathCrate[crate + 1]++ > 0) flags[child] |= FLAG_REPEAT_CRATE;
-      if (onPathModule[module + 1]++ > 0) flags[child] |= FLAG_REPEAT_MODULE;
-      depth++;
-      path[depth] = child;
-      next[depth] = firstChild[child];
+      let mark = 0;
+      if (onPathFunc[f + 1]++ > 0) mark |= FLAG_REPEAT_FUNC;
+      if (onPathCrate[crate + 1]++ > 0) mark |= FLAG_REPEAT_CRATE;
+      if (onPathModule[module + 1]++ > 0) mark |= FLAG_REPEAT_MODULE;
+      flags[child] = mark;
+      path.push(child);
+      next.push(start[child]);
     } else {
-      if (depth > 0) {
-        const f = func[node];
-        onPathFunc[f + 1]--;
-        onPathCrate[(f < 0 ? -1 : groups.crate[f]) + 1]--;
-        onPathModule[(f < 0 ? -1 : groups.module[f]) + 1]--;
-      }
-      depth--;
+      path.length = next.length = depth;
+      if (depth === 0) break;
+      const f = func[node];
+      onPathFunc[f + 1]--;
+      onPathCrate[(f < 0 ? -1 : groups.crate[f]) + 1]--;
+      onPathModule[(f < 0 ? -1 : groups.module[f]) + 1]--;
     }
   }
+  return flags;
 }

@@ -127,8 +127,10 @@ static pid_t fork_anchor(pid_t group)
 
     if (pid)
         return pid;
-    setpgid(0, group);
     ignore_signals();
+    /* The program makes its group itself, soon: nobody else may, being neither it nor its parent. */
+    while (setpgid(0, group) < 0 && kill(group, 0) == 0)
+        poll(NULL, 0, 1);
     prctl(PR_SET_NAME, "rustscope-jobs");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close_range(0, ~0u, 0);
@@ -217,7 +219,7 @@ static void __attribute__((noreturn)) run_keeper(struct ptys *ptys, pid_t progra
     _exit(0);
 }
 
-/* The program's side, before exec. Its group is made by both sides, so that neither need wait for the other. */
+/* The program's side, before exec. */
 static void enter_foreground(const struct ptys *ptys)
 {
     sigset_t ttou, old;
@@ -251,8 +253,6 @@ pid_t ptys_fork(struct ptys *ptys, int tty_fd)
             enter_foreground(ptys);
             return 0;
         }
-        if (program > 0)
-            setpgid(program, program);
         if (program < 0)
             _exit(1);
         close(alive[1]);

@@ -25,7 +25,7 @@ enum { PIPE_BYTES = 1 << 20, LEAVE_BYTES = 256, DRAIN_MS = 2000 };
 struct shared {
     _Atomic int taken; /* the terminal is raw or shows the full screen */
     int tty_fd;
-    struct termios settings;
+    struct termios settings, raw; /* as found; as we set them */
     char leave[LEAVE_BYTES]; /* leaves the full screen, shows the cursor, resets attributes */
     size_t leave_len;
     _Atomic int full_screen;
@@ -100,9 +100,16 @@ static void learn_leaving(struct shared *shared)
 
 /* -- restoring ---------------------------------------------------------------------------------------------------- */
 
+static bool same_settings(const struct termios *a, const struct termios *b)
+{
+    return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag &&
+           !memcmp(a->c_cc, b->c_cc, sizeof(a->c_cc));
+}
+
 void terminal_restore_now(void)
 {
     struct shared *shared = terminal.shared;
+    struct termios now;
     sigset_t ttou, old;
 
     if (!shared || !atomic_exchange(&shared->taken, 0))
@@ -112,6 +119,9 @@ void terminal_restore_now(void)
 
         (void)ignored;
     }
+    /* Once a shell has set its own for the next line, ours are history. */
+    if (tcgetattr(shared->tty_fd, &now) < 0 || !same_settings(&now, &shared->raw))
+        return;
     sigemptyset(&ttou);
     sigaddset(&ttou, SIGTTOU);
     sigprocmask(SIG_BLOCK, &ttou, &old);
@@ -283,9 +293,10 @@ void terminal_raw(bool raw)
         terminal_restore_now();
         return;
     }
-    atomic_store(&terminal.shared->taken, 1);
     cfmakeraw(&settings);
     tcsetattr(terminal.tty_fd, TCSANOW, &settings);
+    tcgetattr(terminal.tty_fd, &terminal.shared->raw);
+    atomic_store(&terminal.shared->taken, 1);
 }
 
 void terminal_close(void)

@@ -46,7 +46,7 @@ struct stream {
 
 struct tui {
     struct tui_options options;
-    enum state state;
+    enum state state, resume; /* resume: what BACKGROUND goes back to */
     pid_t pid;
     int tty_fd;
     bool have_ptys;
@@ -492,13 +492,14 @@ static void continue_program(const struct tui *tui)
 }
 
 /* Takes the terminal again after fg, or when a shell gave it to us. */
-static void enter_again(struct tui *tui, enum state state)
+static void enter_again(struct tui *tui)
 {
     terminal_raw(true);
-    tui->state = state;
-    if (state == STATE_SCREEN)
+    tui->state = tui->resume;
+    if (tui->state == STATE_SCREEN)
         open_screen(tui);
     check_size(tui);
+    continue_program(tui);
 }
 
 /* Stops us as the shell expects of a job, and goes on when it lets us. */
@@ -514,16 +515,14 @@ static void suspend(struct tui *tui)
     terminal_raw(false);
     catch_job_signals(false);
     kill(0, SIGTSTP);
-    /* bg: what had the whole terminal cannot go on without it; the screen can. */
-    while (state == STATE_ASIDE && !terminal_in_foreground())
-        kill(0, SIGTTIN);
     catch_job_signals(true);
     stop_asked = was_continued = 0;
+    tui->resume = state;
+    tui->state = STATE_BACKGROUND;
     if (terminal_in_foreground())
-        enter_again(tui, state);
-    else
-        tui->state = STATE_BACKGROUND;
-    continue_program(tui);
+        enter_again(tui);
+    else if (state != STATE_ASIDE)
+        continue_program(tui); /* bg: the screen can wait; what had the whole terminal cannot go on without it */
 }
 
 static void check_jobs(struct tui *tui)
@@ -546,11 +545,12 @@ static void check_jobs(struct tui *tui)
         if (tui->state != STATE_BACKGROUND && terminal_in_foreground()) {
             if (tui->state == STATE_SCREEN)
                 terminal_screen_off();
-            enter_again(tui, tui->state);
+            tui->resume = tui->state;
+            enter_again(tui);
         }
     }
     if (tui->state == STATE_BACKGROUND && terminal_in_foreground())
-        enter_again(tui, STATE_SCREEN);
+        enter_again(tui);
 }
 
 /* -- the tick ----------------------------------------------------------------------------------------------------- */

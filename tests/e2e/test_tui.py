@@ -45,7 +45,7 @@ def test_the_screen_shows_numbers_and_gives_the_terminal_back(tmux, rustscope, t
     assert tmux.alternate()
     screen = tmux.wait_for("done=0", history=True)
     assert not tmux.alternate()
-    assert tmux.settings() == before
+    tmux.wait_for(lambda s: tmux.settings() == before)
     assert screen.count("out 29") == 1 and screen.count("err 29") == 1
     assert "rustscope  tgt_talk lines 30 100" in screen, "the summary"
     assert screen.index("out 3\n") < screen.index("out 4\n")
@@ -213,7 +213,7 @@ def test_vim(tmux, rustscope, tmp_path):
     tmux.wait_for("-- INSERT --", absent=True)
     tmux.keys("C-z")
     tmux.wait_for("Stopped")
-    assert tmux.settings() == before
+    tmux.wait_for(lambda s: tmux.settings() == before)
     tmux.line("fg")
     tmux.wait_for(lambda s: "some text" in s and "Stopped" not in s)
     tmux.resize(80, 24)
@@ -222,7 +222,7 @@ def test_vim(tmux, rustscope, tmp_path):
     tmux.wait_for("~", absent=True)
     assert (tmp_path / "file.txt").read_text() == "some text\n"
     assert "uses the terminal" in tmux.screen()
-    assert tmux.settings() == before
+    tmux.wait_for(lambda s: tmux.settings() == before)
 
 
 def test_less(tmux, rustscope, tmp_path):
@@ -338,19 +338,19 @@ def test_suspended_and_continued(tmux, rustscope, target):
     tmux.wait_for("err 5")
     tmux.keys("C-z")
     tmux.wait_for("Stopped")
-    assert tmux.settings() == before and not tmux.alternate()
+    tmux.wait_for(lambda s: tmux.settings() == before and not tmux.alternate())
     tmux.line("fg")
     tmux.wait_for(lambda s: up(s) and "recording" in s)
     tmux.keys("C-z")
     tmux.wait_for("Stopped")
     tmux.line("bg; clear")
     time.sleep(0.5)
-    assert not tmux.alternate() and tmux.settings() == before
+    tmux.wait_for(lambda s: tmux.settings() == before and not tmux.alternate())
     tmux.line("fg")
     tmux.wait_for(up)
     tmux.wait_for("err 59", history=True)
     tmux.wait_for(lambda s: not tmux.alternate())
-    assert tmux.settings() == before
+    tmux.wait_for(lambda s: tmux.settings() == before)
 
 
 # -- streams -------------------------------------------------------------------------------------------------------

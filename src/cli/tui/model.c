@@ -6,21 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/functions.h"
+#include "analyze/symbolize.h"
 #include "base/alloc.h"
 #include "report/totals.h"
 
 static const uint64_t SECOND_NS = 1000000000;
+static const uint64_t NAMES_BUDGET_NS = 2000000;
 enum { TABLE_ROWS = 200, EVENT_ROWS = 500 };
 
-void model_init(struct model *model, const struct session *session)
+void model_init(struct model *model, struct session *session)
 {
     static const struct screen_table tables[TABLE_KINDS] = {
-        [TABLE_FUNCTIONS] = {.title = "Functions", .headings = {"self"}},
+        [TABLE_FUNCTIONS] = {.title = "Functions (last 10 s)", .headings = {"self"}},
         [TABLE_PROCESSES] = {.title = "Processes", .headings = {"CPU", "peak", "pid"}, .empty = "none"},
         [TABLE_THREADS] = {.title = "Threads", .headings = {"CPU", "time", "tid"}, .empty = "none"},
     };
 
-    *model = (struct model){.session = session};
+    *model = (struct model){.session = session, .names = live_names_new(session)};
     model->screen.hot_cpu_pct = 80;
     model->screen.state = "recording";
     memcpy(model->screen.tables, tables, sizeof(tables));
@@ -36,6 +39,7 @@ void model_release(struct model *model)
         free(model->screen.tables[i].rows);
     free(model->screen.allocations.rows);
     free(model->screen.events);
+    live_names_free(model->names);
     free(model->process_cpu_ns);
     free(model->thread_cpu_ns);
 }
@@ -170,22 +174,28 @@ static void update_threads(struct model *model, double span_ns)
     free(entries);
 }
 
-/* What sampled stacks have shown lately, where they have been given names. */
-static void update_functions(struct model *model)
+/* What the sampled stacks of the last ten seconds say. */
+static void update_functions(struct model *model, uint64_t now_ns)
 {
-    const struct session *s = model->session;
+    enum { SHOWN = 50 };
+    const uint64_t span_ns = 10 * SECOND_NS;
+    const struct time_window window = {now_ns > span_ns ? now_ns - span_ns : 0, now_ns};
+    struct session *s = model->session;
     struct screen_table *table = &model->screen.tables[TABLE_FUNCTIONS];
-    const struct hotspot *last = s->hotspot_count ? &s->hotspots[s->hotspot_count - 1] : NULL;
+    struct top_function top[SHOWN];
+    size_t count;
 
     table->empty = s->diagnostics.stack_backend == STACKS_NONE ? "no call stacks here: rustscope doctor tells why"
-                                                               : "named when the program has ended";
+                                                               : "no samples: it hardly uses the CPU";
     table->count = 0;
-    for (size_t i = 0; last && i < last->function_count; i++) {
+    live_names_update(model->names, NAMES_BUDGET_NS);
+    count = functions_top(s, &window, top, SHOWN);
+    for (size_t i = 0; i < count; i++) {
         struct screen_row *row = add_row(table);
 
-        snprintf(row->name, sizeof(row->name), "%s", strings_get(&s->strings, last->functions[i].name));
-        snprintf(row->columns[0], sizeof(row->columns[0]), "%.15s", fmt_pct1(last->functions[i].pct).s);
-        row->style = last->functions[i].pct >= 20 ? STYLE_HOT : STYLE_NORMAL;
+        snprintf(row->name, sizeof(row->name), "%s", strings_get(&s->strings, top[i].name));
+        snprintf(row->columns[0], sizeof(row->columns[0]), "%.15s", fmt_pct1(top[i].self_pct).s);
+        row->style = top[i].self_pct >= 20 ? STYLE_HOT : STYLE_NORMAL;
     }
 }
 
@@ -263,7 +273,7 @@ void model_update(struct model *model, uint64_t now_ns, size_t points)
 
     update_processes(model, span_ns);
     update_threads(model, span_ns);
-    update_functions(model);
+    update_functions(model, now_ns);
     if (s->allocations.measured) {
         if (span_ns > 0)
             screen->allocs_per_s =

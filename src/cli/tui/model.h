@@ -10,14 +10,15 @@
  */
 struct model {
     struct screen_model screen;
-    const struct session *session;
+    struct session *session;      /* its raw frames get their names here */
+    struct live_names *names;
     uint64_t *process_cpu_ns, *thread_cpu_ns; /* at the last look, by index */
     size_t process_count, thread_count, process_cap, thread_cap;
     uint64_t tables_at_ns; /* when the tables were made */
     uint64_t allocations;
 };
 
-void model_init(struct model *model, const struct session *session);
+void model_init(struct model *model, struct session *session);
 void model_release(struct model *model);
 /* NOW_NS counts from the session's start. POINTS of the series are taken, the newest. */
 void model_update(struct model *model, uint64_t now_ns, size_t points);

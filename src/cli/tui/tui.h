@@ -22,7 +22,7 @@ struct tui;
 
 struct tui_options {
     struct loop *loop;
-    const struct session *session;
+    struct session *session;
     double hot_cpu_pct;
     bool launch; /* the program is ours to start; else it runs already and has its own terminal */
     void (*on_interrupt)(void *ctx); /* Ctrl-C was typed; the program has its SIGINT */

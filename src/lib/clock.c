@@ -68,6 +68,18 @@ uint64_t rs_clock_ticks(void)
     return rs_clock_slow ? rs_clock_mono_ns() : rustscope_ticks();
 }
 
+uint64_t rs_clock_rough_rate(void)
+{
+#if defined(__aarch64__)
+    uint64_t rate;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(rate));
+    return rs_clock_slow ? 1000000000 : rate;
+#else
+    return 1000000000; /* 1 to 5 GHz */
+#endif
+}
+
 double rs_clock_ns_per_tick(void)
 {
     uint64_t ticks, mono_ns;

@@ -29,6 +29,9 @@ uint64_t rs_clock_ticks(void);
 static inline uint64_t rs_clock_fenced_begin(void);
 static inline uint64_t rs_clock_fenced_end(void);
 
+/* Ticks a second, within a factor of five and at once. */
+uint64_t rs_clock_rough_rate(void);
+
 /* To 25 ppm or better. Spins for the rest of the first two milliseconds after rs_clock_init(). */
 double rs_clock_ns_per_tick(void);
 /* CLOCK_MONOTONIC of a tick count, given rs_clock_ns_per_tick(). */

@@ -472,7 +472,7 @@ void rs_node_read(const struct rustscope_node *node, struct rs_scope_stats *stat
     if (!histogram)
         return;
     for (int i = 0; i < RUSTSCOPE_HISTOGRAM_BUCKETS; i++)
-        histogram[i] = RS_LOAD_(node->histogram[i]);
+        histogram[i] += RS_LOAD_(node->histogram[i]);
     if (extra && RS_LOAD_(extra->spilled))
         for (int i = 0; i < RUSTSCOPE_HISTOGRAM_BUCKETS; i++)
             histogram[i] += RS_LOAD_(extra->spilled[i]);

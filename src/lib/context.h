@@ -109,8 +109,8 @@ static inline enum rustscope_mode rs_node_mode(const struct rustscope_node *node
 }
 
 /*
- * A consistent copy of the node's figures and of what it adds to the histogram (may be NULL), while its owner goes on.
- * Histogram buckets are read one by one and may be a few calls ahead.
+ * A consistent copy of the node's figures, while its owner goes on. Its buckets are added to HISTOGRAM (may be NULL); they
+ * are read one by one and may be a few calls ahead.
  */
 void rs_node_read(const struct rustscope_node *node, struct rs_scope_stats *stats,
                   struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT], uint64_t *histogram);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "lib/link.h"
 #include "lib/os.h"
 
 static _Atomic(struct rs_mark *) kept;
@@ -46,11 +47,13 @@ static void keep(const char *name, bool is_counter, double value)
 void rustscope_mark(const char *name)
 {
     keep(name, false, 0);
+    rs_link_mark(name, false, 0);
 }
 
 void rustscope_counter(const char *name, double value)
 {
     keep(name, true, value);
+    rs_link_mark(name, true, value);
 }
 
 uint32_t rs_mark_count(uint64_t *dropped)

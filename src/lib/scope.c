@@ -9,6 +9,7 @@
 #include "lib/allocations.h"
 #include "lib/clock.h"
 #include "lib/context.h"
+#include "lib/link.h"
 #include "lib/registry.h"
 #include "lib/scope.h"
 #include "lib/state.h"
@@ -342,7 +343,8 @@ void RS_ABI_(rustscope_ended)(struct rustscope_node *node, uint64_t ticks, uint6
 {
     struct rs_budget budget;
 
-    (void)end_ticks;
+    if (end_ticks >= RS_LOAD_(RS_DUE_))
+        rs_link_due();
     if (ticks > node->budget_ticks &&
         rs_registry_budget(rs_registry_site_entry(node->site)->name, &budget) && budget.callback)
         budget.callback(budget.name, (uint64_t)((double)ticks * rs_clock_ns_per_tick()), budget.ns, budget.ctx);

@@ -19,16 +19,12 @@ static void add_node(struct rs_scope_path *path, const struct rustscope_node *no
 {
     const struct rs_extra *extra = __atomic_load_n(&node->extra, __ATOMIC_ACQUIRE);
     struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT];
-    uint64_t histogram[RUSTSCOPE_HISTOGRAM_BUCKETS];
     struct rs_scope_task task;
     struct rs_scope_stats stats;
 
-    rs_node_read(node, &stats, worst, path->histogram ? histogram : NULL);
+    rs_node_read(node, &stats, worst, path->histogram);
     rs_scope_stats_merge(&path->stats, &stats);
     rs_scope_worst_merge(path->worst, worst);
-    for (int i = 0; path->histogram && i < RUSTSCOPE_HISTOGRAM_BUCKETS; i++)
-        if (histogram[i])
-            path->histogram[i] += histogram[i];
     if (extra) {
         rs_extra_read_task(extra, &task);
         rs_scope_task_merge(&path->task, &task);

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/context.h"
+#include "lib/link.h"
 #include "lib/lock.h"
 #include "lib/marks.h"
 #include "lib/registry.h"
@@ -88,6 +89,7 @@ static void forked(void)
     rs_lock_reset(&state_lock);
     rs_lock_reset(&session_lock);
     rs_registry_forked();
+    rs_link_forked();
     rs_context_forked();
     rs_marks_forked();
     rs_timeline_forked();
@@ -105,6 +107,8 @@ static void initialise(void)
         rs_marks_keep();
     if (env.off)
         rs_state_renew();
+    else
+        rs_link_init();
     errno = saved_errno;
 }
 
@@ -137,6 +141,7 @@ __attribute__((constructor(101))) static void start(void)
 /* After the program's own destructors, where this is its library: what they did is in the report. */
 __attribute__((destructor(101))) static void finish(void)
 {
+    rs_link_finish();
     rs_report_at_exit();
 }
 

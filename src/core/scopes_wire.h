@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "core/scopes.h"
+#include "core/wire.h"
+
+/*
+ * librustscope's records (core/wire.h tells how records lie in frames). Figures of a path are running totals of the
+ * process: a later record replaces an earlier one, so nothing adds up wrongly when some are lost. Sites and paths are
+ * defined before they are used; what finds no room is sent again with the next round.
+ */
+enum rs_lib_record {
+    RS_RECORD_SITE = RS_RECORD_LIB_FIRST,
+    RS_RECORD_PATH,
+    RS_RECORD_PATH_STATS,
+    RS_RECORD_PATH_HISTOGRAM,
+    RS_RECORD_PATH_WORST,
+    RS_RECORD_PATH_TASK,
+    RS_RECORD_SCOPES_CLOCK,
+    RS_RECORD_SCOPES_RESET,
+    RS_RECORD_MARK,
+    RS_RECORD_SESSION_TEXT,
+};
+
+/* Text: name, then file. */
+struct rs_record_site {
+    uint32_t word;
+    uint32_t site; /* from 1 */
+    uint32_t line;
+    uint32_t flags; /* RUSTSCOPE_SITE_… */
+    uint32_t name_bytes, file_bytes;
+};
+_Static_assert(sizeof(struct rs_record_site) == 24, "wire format");
+
+struct rs_record_path {
+    uint32_t word;
+    uint32_t path;   /* from 1; greater than its parent */
+    uint32_t parent; /* 0: the root */
+    uint32_t site;
+};
+_Static_assert(sizeof(struct rs_record_path) == 16, "wire format");
+
+struct rs_record_path_stats {
+    uint32_t word;
+    uint32_t path;
+    struct rs_scope_stats stats;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_path_stats) == 8 + 144, "wire format");
+
+/* Followed by as many pairs as the length tells: all buckets that are not empty, over several records if need be. */
+struct rs_record_path_histogram {
+    uint32_t word;
+    uint32_t path;
+};
+struct rs_wire_bucket {
+    uint32_t bucket;
+    uint32_t count_lo, count_hi;
+};
+_Static_assert(sizeof(struct rs_wire_bucket) == 12, "wire format");
+
+struct rs_record_path_worst {
+    uint32_t word;
+    uint32_t path;
+    struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT];
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_path_worst) == 8 + 24 * RUSTSCOPE_WORST_KEPT, "wire format");
+
+struct rs_record_path_task {
+    uint32_t word;
+    uint32_t path;
+    struct rs_scope_task task;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_path_task) == 8 + 80, "wire format");
+
+enum rs_wire_clock { RS_WIRE_CLOCK_TSC, RS_WIRE_CLOCK_CNTVCT, RS_WIRE_CLOCK_GETTIME };
+
+struct rs_record_scopes_clock {
+    uint32_t word;
+    uint32_t clock; /* enum rs_wire_clock */
+    uint32_t mode;  /* enum rustscope_mode */
+    uint32_t threads;
+    double ns_per_tick;
+    uint64_t ticks, mono_ns; /* the same moment */
+    double resolution_ns, overhead_ns, inside_ns, precise_offset_ns;
+    uint64_t skipped, folded_paths;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_scopes_clock) == 88, "wire format");
+
+/* What was told of this process so far is void. */
+struct rs_record_scopes_reset {
+    uint32_t word;
+};
+
+/* Text: the name. */
+struct rs_record_mark {
+    uint32_t word;
+    uint32_t is_counter;
+    uint64_t mono_ns;
+    double value;
+    uint32_t name_bytes;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_mark) == 28, "wire format");
+
+/* Text: the key of a label, then the value. */
+enum rs_wire_text { RS_WIRE_SESSION_NAME, RS_WIRE_TAG, RS_WIRE_LABEL };
+struct rs_record_session_text {
+    uint32_t word;
+    uint32_t what; /* enum rs_wire_text */
+    uint32_t key_bytes, value_bytes;
+};
+_Static_assert(sizeof(struct rs_record_session_text) == 16, "wire format");

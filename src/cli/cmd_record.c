@@ -21,6 +21,7 @@
 #include "collect/launch.h"
 #include "collect/loop.h"
 #include "collect/sampler.h"
+#include "collect/scopes.h"
 #include "collect/stacks.h"
 #include "collect/stopper.h"
 #include "conclude.h"
@@ -44,6 +45,7 @@ struct recording {
     struct sampler *sampler;
     struct stacks *stacks;
     struct stopper *stopper;
+    struct scopes *scopes;
     struct channel *channel; /* NULL: nothing is recorded from inside the program */
     struct checkpoint *checkpoint;
     struct launched child; /* attached: only pid and pidfd */
@@ -324,6 +326,13 @@ static void on_timer_sample(void *ctx, const struct channel_origin *origin, cons
                         channel_session_node(r->channel, sample.node), record, bytes);
 }
 
+static void on_scopes(void *ctx, const struct channel_origin *origin, const void *record, size_t bytes)
+{
+    struct recording *r = ctx;
+
+    scopes_record(r->scopes, origin->process, record, bytes);
+}
+
 /* The program's side channel: allocations, scopes. A recording goes on without it. */
 static void open_channel(struct recording *r)
 {
@@ -338,6 +347,8 @@ static void open_channel(struct recording *r)
         return;
     }
     channel_on_record(r->channel, RS_RECORD_TIMER_FIRST, RS_RECORD_TIMER_LAST, on_timer_sample, r);
+    r->scopes = scopes_new(r->session);
+    channel_on_record(r->channel, RS_RECORD_LIB_FIRST, RS_RECORD_LIB_LAST, on_scopes, r);
 }
 
 /* Starts or attaches. Returns 0, or the exit status after saying why not. */
@@ -438,6 +449,8 @@ static int finish(struct recording *r)
     sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
                    r->exited && !r->options.delay_sec ? &r->usage : NULL);
     channel_finish(r->channel);
+    if (r->scopes)
+        scopes_finish(r->scopes);
     stacks_finish(r->stacks, rs_clock_mono_ns(), to_us(&r->usage.ru_stime));
     rc = conclude(r->session, r->options.output, r->options.quiet, &err);
     if (rc)
@@ -451,6 +464,7 @@ static void release(struct recording *r)
     stopper_free(r->stopper);
     stacks_free(r->stacks);
     channel_close(r->channel);
+    scopes_free(r->scopes);
     sampler_free(r->sampler);
     loop_free(r->loop);
     session_free(r->session);

@@ -421,6 +421,8 @@ static void add_instrumented(struct function *list, size_t *count, const struct 
         into->p95_ns = old[i].p95_ns;
         into->p99_ns = old[i].p99_ns;
         into->outlier_count = old[i].outlier_count;
+        into->timed_calls = old[i].timed_calls;
+        into->scope_alloc_bytes = old[i].scope_alloc_bytes;
         into->max_depth = old[i].max_depth;
     }
 }

@@ -763,6 +763,8 @@ static int read_function(struct reader *r, const cJSON *o)
         .p95_ns = number(timing, "p95_ns", 0),
         .p99_ns = number(timing, "p99_ns", 0),
         .outlier_count = whole(o, "outlier_count"),
+        .timed_calls = whole(timing, "timed_calls"),
+        .scope_alloc_bytes = whole(timing, "alloc_bytes"),
         .max_depth = (uint32_t)whole(o, "max_depth"),
         .alloc_bytes = whole(memory, "alloc_bytes"),
         .alloc_count = whole(memory, "alloc_count"),
@@ -978,6 +980,197 @@ static int read_diagnostics(struct reader *r, const cJSON *o)
     return 0;
 }
 
+/* -- scopes ------------------------------------------------------------------------------------------------------ */
+
+/* Whole-number columns of the scopes table, by where they go in struct rustscope_function. */
+static const struct {
+    const char *key;
+    size_t offset;
+} scope_counts[] = {
+    {"calls", offsetof(struct rustscope_function, calls)},
+    {"timed_calls", offsetof(struct rustscope_function, timed_calls)},
+    {"alloc_bytes", offsetof(struct rustscope_function, alloc_bytes)},
+    {"outlier_count", offsetof(struct rustscope_function, outlier_count)},
+    {"budget_violations", offsetof(struct rustscope_function, budget_violations)},
+}, scope_times[] = {
+    {"total_ns", offsetof(struct rustscope_function, total_ns)},
+    {"self_ns", offsetof(struct rustscope_function, self_ns)},
+    {"min_ns", offsetof(struct rustscope_function, min_ns)},
+    {"mean_ns", offsetof(struct rustscope_function, mean_ns)},
+    {"stddev_ns", offsetof(struct rustscope_function, stddev_ns)},
+    {"p50_ns", offsetof(struct rustscope_function, p50_ns)},
+    {"p95_ns", offsetof(struct rustscope_function, p95_ns)},
+    {"p99_ns", offsetof(struct rustscope_function, p99_ns)},
+    {"max_ns", offsetof(struct rustscope_function, max_ns)},
+};
+
+static int read_scope_figures(struct reader *r, const struct table *table)
+{
+    struct scope_row *rows = r->s->scopes.rows;
+    int rc = 0;
+
+    for (size_t c = 0; !rc && c < sizeof(scope_counts) / sizeof(*scope_counts); c++) {
+        int64_t *values = table_ints(table, scope_counts[c].key, 0, 9.2e18);
+
+        if (!values)
+            return broken(r, "scopes");
+        for (size_t i = 0; i < table->count; i++)
+            *(uint64_t *)((char *)&rows[i].figures + scope_counts[c].offset) = (uint64_t)values[i];
+        free(values);
+    }
+    for (size_t c = 0; !rc && c < sizeof(scope_times) / sizeof(*scope_times); c++) {
+        double *values = NULL;
+
+        if (column(table->section, scope_times[c].key, &values) != (int64_t)table->count)
+            rc = broken(r, "scopes");
+        for (size_t i = 0; !rc && i < table->count; i++)
+            *(double *)((char *)&rows[i].figures + scope_times[c].offset) = values[i];
+        free(values);
+    }
+    return rc;
+}
+
+static int read_scope_rows(struct reader *r)
+{
+    const double names = r->name_count ? (double)r->name_count - 1 : 0;
+    int64_t *parent, *name_of, *file, *line, *process, *depth;
+    struct session_scopes *scopes = &r->s->scopes;
+    struct table table;
+    int rc = table_open(r, "scopes", "parent", &table);
+
+    if (rc || !table.section.len || !table.count)
+        return rc;
+    parent = table_ints(&table, "parent", -1, (double)table.count - 1);
+    name_of = table_ints(&table, "name", 0, names);
+    file = table_ints(&table, "file", 0, names);
+    line = table_ints(&table, "line", 0, UINT32_MAX);
+    process = table_ints(&table, "process", 0, (double)r->s->process_count - 1);
+    depth = table_ints(&table, "max_depth", 0, UINT32_MAX);
+    if (!parent || !name_of || !file || !line || !process || !depth) {
+        rc = broken(r, "scopes");
+        goto out;
+    }
+    scopes->rows = xcalloc(table.count, sizeof(*scopes->rows));
+    scopes->row_count = table.count;
+    for (size_t i = 0; !rc && i < table.count; i++) {
+        scopes->rows[i] = (struct scope_row){.name = our_name(r, name_of[i]),
+                                             .file = our_name(r, file[i]),
+                                             .process = (uint32_t)process[i],
+                                             .parent = (int32_t)parent[i]};
+        scopes->rows[i].figures.line = (uint32_t)line[i];
+        scopes->rows[i].figures.max_depth = (uint32_t)depth[i];
+        if (parent[i] >= (int64_t)i)
+            rc = broken(r, "scopes");
+    }
+    if (!rc)
+        rc = read_scope_figures(r, &table);
+out:
+    free(parent);
+    free(name_of);
+    free(file);
+    free(line);
+    free(process);
+    free(depth);
+    return rc;
+}
+
+static int read_scope_clocks(struct reader *r)
+{
+    struct session_scopes *scopes = &r->s->scopes;
+    struct json_slice section, member;
+    const cJSON *o;
+    cJSON *list;
+    int rc = 0;
+
+    if (!find_section(r, "scopes", &section) || !find_member(section, "clocks", &member))
+        return 0;
+    list = cJSON_ParseWithLength(member.text, member.len);
+    cJSON_ArrayForEach(o, list)
+    {
+        const cJSON *clock = cJSON_GetObjectItemCaseSensitive(o, "clock");
+        const cJSON *mode = cJSON_GetObjectItemCaseSensitive(o, "mode");
+
+        if (whole(o, "process") >= r->s->process_count)
+            rc = broken(r, "scopes");
+        scopes->clocks = xreallocarray(scopes->clocks, scopes->clock_count + 1, sizeof(*scopes->clocks));
+        scopes->clocks[scopes->clock_count++] = (struct scope_clock){
+            (uint32_t)whole(o, "process"),
+            {.clock = scope_clock_name(cJSON_GetStringValue(clock)),
+             .mode = scope_mode_name(cJSON_GetStringValue(mode)),
+             .resolution_ns = number(o, "resolution_ns", 0),
+             .overhead_ns = number(o, "overhead_ns", 0),
+             .inside_ns = number(o, "inside_ns", 0),
+             .precise_offset_ns = number(o, "precise_offset_ns", 0),
+             .skipped = whole(o, "skipped"),
+             .folded_paths = whole(o, "folded_paths"),
+             .threads = whole(o, "threads")}};
+    }
+    cJSON_Delete(list);
+    return rc;
+}
+
+/* The call that began at KEY and took TOOK_NS. */
+static struct rustscope_worst worst_call(const struct reader *r, const cJSON *o, const char *key, double took_ns)
+{
+    uint64_t took = took_ns > 0 && took_ns < 9e18 ? (uint64_t)(took_ns + 0.5) : 0;
+
+    return (struct rustscope_worst){at_from_ts(r, o, key) + took, took, number(o, "sigma", 0)};
+}
+
+static int read_outlier(struct reader *r, const cJSON *o)
+{
+    struct session_scopes *scopes = &r->s->scopes;
+    struct scope_outlier outlier = {.name = name(r, o, "name"),
+                                    .row = small_int(o, "node", -1),
+                                    .process = (uint32_t)whole(o, "process"),
+                                    .call = worst_call(r, o, "ts", number(o, "duration_ns", 0))};
+
+    if (outlier.row < -1 || outlier.row >= (int64_t)scopes->row_count || outlier.process >= r->s->process_count)
+        return broken(r, "outliers");
+    scopes->outliers = xreallocarray(scopes->outliers, scopes->outlier_count + 1, sizeof(*scopes->outliers));
+    scopes->outliers[scopes->outlier_count++] = outlier;
+    return 0;
+}
+
+static int read_violation(struct reader *r, const cJSON *o)
+{
+    struct session_scopes *scopes = &r->s->scopes;
+    struct scope_violation violation = {.name = name(r, o, "name"),
+                                        .process = (uint32_t)whole(o, "process"),
+                                        .budget_ns = whole(o, "budget_ns"),
+                                        .count = whole(o, "count"),
+                                        .worst = worst_call(r, o, "worst_ts", number(o, "worst_ns", 0))};
+
+    if (violation.process >= r->s->process_count)
+        return broken(r, "budget_violations");
+    scopes->violations = xreallocarray(scopes->violations, scopes->violation_count + 1, sizeof(*scopes->violations));
+    scopes->violations[scopes->violation_count++] = violation;
+    return 0;
+}
+
+static int read_task(struct reader *r, const cJSON *o)
+{
+    struct session_scopes *scopes = &r->s->scopes;
+    struct scope_task task = {.name = name(r, o, "name"),
+                              .process = (uint32_t)whole(o, "process"),
+                              .figures = {.started = whole(o, "started"),
+                                          .completed = whole(o, "completed"),
+                                          .cancelled = whole(o, "cancelled"),
+                                          .polls = whole(o, "polls"),
+                                          .busy_ticks = whole(o, "busy_ns"),
+                                          .idle_ticks = whole(o, "idle_ns"),
+                                          .scheduled_ticks = whole(o, "scheduled_ns"),
+                                          .first_delay_ticks = whole(o, "first_poll_delay_ns"),
+                                          .lifetime_ticks = whole(o, "lifetime_ns"),
+                                          .max_poll_ticks = whole(o, "max_poll_ns")}};
+
+    if (task.process >= r->s->process_count)
+        return broken(r, "async_tasks");
+    scopes->tasks = xreallocarray(scopes->tasks, scopes->task_count + 1, sizeof(*scopes->tasks));
+    scopes->tasks[scopes->task_count++] = task;
+    return 0;
+}
+
 /* -- the whole -------------------------------------------------------------------------------------------------- */
 
 static int find_sections(struct reader *r, struct json_slice text)
@@ -1052,6 +1245,11 @@ static int read_all(struct reader *r, struct json_slice text)
     STEP(read_objects(r, "memory_events", read_event));
     STEP(read_objects(r, "functions", read_function));
     STEP(read_allocations(r));
+    STEP(read_scope_rows(r));
+    STEP(read_scope_clocks(r));
+    STEP(read_objects(r, "outliers", read_outlier));
+    STEP(read_objects(r, "budget_violations", read_violation));
+    STEP(read_objects(r, "async_tasks", read_task));
     STEP(read_objects(r, "leaks", read_leak));
     STEP(read_objects(r, "crate_rollups", read_crate_rollup));
     STEP(read_objects(r, "module_rollups", read_module_rollup));

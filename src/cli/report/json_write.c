@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/json_scopes.h"
 
 /*
  * The writer walks the session once, section by section, in the order of the schema. Everything goes through one
@@ -404,20 +405,25 @@ static void write_process_timeline(struct writer *w)
     rs_json_object_end(j);
 }
 
-static void write_timing(struct rs_json *j, const struct function *f)
+/* What instrumented code told, by the writer that librustscope uses too. */
+static void write_instrumented(struct rs_json *j, const struct function *f)
 {
-    rs_json_key(j, "timing");
-    rs_json_object_begin(j);
-    rs_json_kv_double(j, "total_ns", f->total_ns, 0);
-    rs_json_kv_double(j, "self_ns", f->self_ns, 0);
-    rs_json_kv_double(j, "min_ns", f->min_ns, 1);
-    rs_json_kv_double(j, "max_ns", f->max_ns, 1);
-    rs_json_kv_double(j, "mean_ns", f->avg_ns, 1);
-    rs_json_kv_double(j, "stddev_ns", f->stddev_ns, 1);
-    rs_json_kv_double(j, "p50_ns", f->p50_ns, 1);
-    rs_json_kv_double(j, "p95_ns", f->p95_ns, 1);
-    rs_json_kv_double(j, "p99_ns", f->p99_ns, 1);
-    rs_json_object_end(j);
+    const struct rustscope_function figures = {.calls = f->calls,
+                                               .timed_calls = f->timed_calls,
+                                               .total_ns = f->total_ns,
+                                               .self_ns = f->self_ns,
+                                               .min_ns = f->min_ns,
+                                               .mean_ns = f->avg_ns,
+                                               .stddev_ns = f->stddev_ns,
+                                               .max_ns = f->max_ns,
+                                               .p50_ns = f->p50_ns,
+                                               .p95_ns = f->p95_ns,
+                                               .p99_ns = f->p99_ns,
+                                               .alloc_bytes = f->scope_alloc_bytes,
+                                               .outlier_count = f->outlier_count,
+                                               .max_depth = f->max_depth};
+
+    rs_scope_json_function(j, &figures);
 }
 
 static void write_functions(struct writer *w)
@@ -445,13 +451,10 @@ static void write_functions(struct writer *w)
         rs_json_kv_uint(j, "total_samples", f->total_samples);
         rs_json_kv_uint(j, "self_us", f->self_us);
         rs_json_kv_uint(j, "total_us", f->total_us);
-        rs_json_kv_uint(j, "calls", f->calls);
-        if (f->calls) {
-            rs_json_kv_double(j, "avg_ns", f->avg_ns, 1);
-            write_timing(j, f);
-            rs_json_kv_uint(j, "outlier_count", f->outlier_count);
-            rs_json_kv_uint(j, "max_depth", f->max_depth);
-        }
+        if (f->calls)
+            write_instrumented(j, f);
+        else
+            rs_json_kv_uint(j, "calls", 0);
         if (f->alloc_count) {
             rs_json_key(j, "memory");
             rs_json_object_begin(j);
@@ -827,6 +830,7 @@ int session_write(struct session *session, rs_json_sink sink, void *ctx)
     write_rows(&w, "offcpu", &session->offcpu_rows, offcpu_keys);
     write_allocations(&w);
     write_rows(&w, "alloc_buckets", &session->alloc_rows, alloc_keys);
+    json_write_scopes(&w.j, session);
     write_processes(&w);
     write_rollups(&w, "crate_rollups", session->crate_rollups, session->crate_rollup_count);
     write_rollups(&w, "module_rollups", session->module_rollups, session->module_rollup_count);

@@ -73,6 +73,7 @@ void session_free(struct session *s)
     rows_release(&s->alloc_rows);
     free(s->allocations.stats);
     free(s->allocations.leaks);
+    session_scopes_release(&s->scopes);
     free(s->functions);
     free(s->crate_rollups);
     free(s->module_rollups);

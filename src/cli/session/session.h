@@ -7,6 +7,7 @@
 
 #include "session/calltree.h"
 #include "session/rows.h"
+#include "session/scopes.h"
 #include "session/series.h"
 #include "session/strings.h"
 
@@ -174,7 +175,7 @@ struct function {
     /* of instrumented code; calls 0: not instrumented */
     uint64_t calls;
     double avg_ns, min_ns, max_ns, total_ns, self_ns, stddev_ns, p50_ns, p95_ns, p99_ns;
-    uint64_t outlier_count;
+    uint64_t outlier_count, timed_calls, scope_alloc_bytes;
     uint32_t max_depth;
     /* allocations made by it and what it called; zero without the shim */
     uint64_t alloc_bytes, alloc_count, leaked_bytes, peak_bytes;
@@ -247,6 +248,7 @@ struct session {
     struct rows alloc_rows;  /* node, thread: bytes, count, net bytes */
     bool offcpu_approx;
     struct allocations allocations;
+    struct session_scopes scopes;
 
     /* made by analysis (or read from a file) */
     struct function *functions;

@@ -144,10 +144,12 @@ def test_hard_frames_are_unwound_to_main(perf_record, target, inner, outer):
     assert stacks.us("main", outer, inner) >= 0.99 * stacks.us(inner)
 
 
-def test_a_handler_on_another_stack_is_marked_as_cut_off(perf_record, target):
-    # The dump holds the stack that sp is on; what was interrupted lies on another one.
+def test_a_handler_on_another_stack_is_stitched_to_what_it_interrupted(perf_record, target):
+    # The dump holds the stack that sp is on; what was interrupted lies on another one, and is read while it waits.
     stacks = Stacks(perf_record([], [target("stack_odd")]).session)
-    assert stacks.us("[truncated]", "on_alt_signal", "in_alt_handler") >= 0.98 * stacks.us("in_alt_handler") > 100000
+    whole = stacks.us("main", "raise_it", "on_alt_signal", "in_alt_handler")
+    assert whole >= 0.8 * stacks.us("in_alt_handler") > 100000
+    assert whole + stacks.us("[truncated]", "in_alt_handler") == pytest.approx(stacks.us("in_alt_handler"), abs=3000)
 
 
 def test_a_frame_bigger_than_the_dump_is_stitched(perf_record, target, tmp_path):
@@ -160,7 +162,7 @@ def test_a_frame_bigger_than_the_dump_is_stitched(perf_record, target, tmp_path)
     whole = stacks.us("main", "with_big_frame", "in_big_frame")
     cut = stacks.us("[truncated]", "in_big_frame")
     assert whole + cut == pytest.approx(stacks.us("in_big_frame"), abs=3000)
-    assert whole >= 0.5 * stacks.us("in_big_frame")
+    assert whole >= 0.8 * stacks.us("in_big_frame")
 
 
 def test_the_dump_size_is_remembered_for_the_next_run(perf_record, target, tmp_path):

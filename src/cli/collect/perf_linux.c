@@ -193,7 +193,7 @@ static void on_cpu_sample(struct perf *perf, struct perf_thread *thread, const s
     uint32_t thread_index = session_thread_of(perf, thread, at_ns);
     uint32_t process_index = (uint32_t)thread->session_process;
     int64_t values[] = {[CPU_ROW_WEIGHT_US] = (int64_t)(rec->sample.period / 1000), [CPU_ROW_SAMPLES] = 1};
-    int32_t node = perf_stacks_node(&perf->stacks, thread->process, rec);
+    int32_t node = perf_stacks_node(&perf->stacks, thread, rec);
 
     rows_add(&perf->session->cpu_rows, at_ns, (uint32_t)node, thread_index, values);
     coverage_add(&perf->coverage, process_index, rec->sample.period / 1000);
@@ -213,7 +213,7 @@ static void on_sample(struct perf *perf, const struct perf_record *rec)
         return;
     if (event && event->off_cpu) {
         thread->off_since_ns = rec->time_ns;
-        thread->off_node = perf_stacks_node(&perf->stacks, process, rec);
+        thread->off_node = perf_stacks_node(&perf->stacks, thread, rec);
     } else {
         on_cpu_sample(perf, thread, rec);
     }

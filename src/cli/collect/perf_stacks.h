@@ -13,9 +13,10 @@
  * From one sample to a node of the call tree: the user part by the unwinder from the dump, the kernel part from the
  * callchain.
  *
- * A dump that ends before the stack does is completed from the live process, if that still has the same stack there:
- * the part outward of the dump is read together with the dump's outer half, and taken only when those bytes are equal.
- * Frames further out cannot have changed while frames inside them did not, short of being rebuilt to the same bytes.
+ * A stack that goes on beyond its dump, or on another stack (from a signal stack, or where a runtime switched stacks),
+ * is completed: from the thread's last whole dump, or from the live process. Either is believed only where it holds the
+ * dump's bytes around the last frame that is known. Frames outward of that one cannot have changed while it did not
+ * return, short of having been rebuilt to the same bytes.
  */
 enum { PERF_MAX_FRAMES = 1024 };
 
@@ -38,5 +39,5 @@ struct perf_stacks {
 void perf_stacks_init(struct perf_stacks *stacks, struct session *session, struct maps *maps, uint64_t regs_mask);
 void perf_stacks_release(struct perf_stacks *stacks);
 
-/* The node of the stack that SAMPLE of PROCESS shows. */
-int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample);
+/* The node of the stack that SAMPLE of THREAD shows. */
+int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample);

@@ -12,8 +12,12 @@
 #include "core/clock.h"
 
 enum { RULE_CACHE_BITS = 12, FRAME_SLOTS = 16384, CACHE_LINE = 64 };
-/* How much of a stack is read beyond its dump, and how often maps are read again for pcs that nothing covers. */
-enum { STITCH_MAX_BYTES = 256 << 10, REREAD_INTERVAL_NS = 200000000 };
+/* How much is read beyond a dump at a time, and how often. */
+enum { STITCH_WINDOW_BYTES = 64 << 10, STITCH_WINDOWS = 8, OUTER_MAX_BYTES = 512 << 10 };
+/* How much of the dump must be unchanged for that: wanted, at least, at most. */
+enum { STITCH_PROOF_BYTES = 512, STITCH_PROOF_MIN_BYTES = 256, STITCH_PROOF_MAX_BYTES = 2048 };
+/* Maps are read again for pcs that nothing covers, but not more often than this. */
+enum { REREAD_INTERVAL_NS = 200000000 };
 /* A process runs on between sample and drain: nothing is read for a sample that is older than this. */
 #define STITCH_MAX_AGE_NS UINT64_C(200000000)
 
@@ -23,15 +27,23 @@ struct perf_frame_slot {
     uint32_t frame;
 };
 
-/* What one walk needs to reach beyond its dump. */
+/*
+ * What one walk needs to reach beyond its dump: windows of the live process's stacks. Usually one, behind the dump; a
+ * walk that leaves a signal stack, or a stack that a runtime switched to, needs one on each.
+ */
 struct perf_stitch {
     const struct perf_record *sample;
     struct perf_process *process;
-    struct maps *maps;
-    uint64_t sp;
-    bool tried, used, found_hole;
-    uint64_t lo, hi;
-    uint8_t bytes[PERF_RECORD_MAX_BYTES + STITCH_MAX_BYTES];
+    uint64_t proof_lo, proof_hi; /* of the dump */
+    uint64_t asked;              /* the first address of the walk that could not be read; 0 none */
+    bool found_hole;             /* a pc that nothing maps */
+    bool used;
+    unsigned window_count;
+    struct perf_window {
+        uint64_t lo, hi;
+        const uint8_t *bytes;
+    } windows[STITCH_WINDOWS];
+    uint8_t live[STITCH_WINDOWS][STITCH_WINDOW_BYTES];
 };
 
 void perf_stacks_init(struct perf_stacks *stacks, struct session *session, struct maps *maps, uint64_t regs_mask)
@@ -69,44 +81,26 @@ static void check_generation(struct perf_stacks *stacks)
     memset(stacks->frames, 0, FRAME_SLOTS * sizeof(*stacks->frames));
 }
 
-/* ---- beyond the dump ---- */
+/* ---- what the unwinder asks for ---- */
 
-/* Reads the stack from the middle of the dump outward; keeps what lies behind the dump if the rest is as it was. */
-static void read_beyond(struct perf_stitch *stitch)
-{
-    const struct perf_record *sample = stitch->sample;
-    size_t known = sample->sample.stack_bytes / 2;
-    uint64_t end = stitch->sp + sample->sample.stack_bytes;
-    struct iovec local = {.iov_base = stitch->bytes, .iov_len = known + STITCH_MAX_BYTES};
-    struct iovec remote = {.iov_base = (void *)(uintptr_t)(end - known), .iov_len = local.iov_len};
-    ssize_t got;
-
-    stitch->tried = true;
-    if (rs_clock_mono_ns() - sample->time_ns > STITCH_MAX_AGE_NS)
-        return;
-    got = process_vm_readv((pid_t)sample->tid, &local, 1, &remote, 1, 0);
-    if (got <= (ssize_t)known ||
-        memcmp(stitch->bytes, sample->sample.stack + sample->sample.stack_bytes - known, known))
-        return;
-    stitch->lo = end - known;
-    stitch->hi = stitch->lo + ((uint64_t)got & ~UINT64_C(7));
-}
-
-/* The unwinder's way to a word outside the dump: of the stack, or of the code. */
+/* The unwinder's way to a word outside the dump: of a stack, or of the code. */
 static bool read_word(void *ctx, uint64_t address, uint64_t *word)
 {
     struct perf_stitch *stitch = ctx;
-    const struct perf_record *sample = stitch->sample;
-    bool cut_off = sample->sample.stack_bytes == sample->sample.stack_asked && sample->sample.stack_bytes;
 
-    if (!stitch->tried && cut_off && address >= stitch->sp + sample->sample.stack_bytes &&
-        address < stitch->sp + sample->sample.stack_bytes + STITCH_MAX_BYTES)
-        read_beyond(stitch);
-    if (address < stitch->lo || address + 8 > stitch->hi)
-        return maps_read_code(&stitch->process->space, address, word);
-    memcpy(word, stitch->bytes + (address - stitch->lo), 8);
-    stitch->used = true;
-    return true;
+    for (unsigned i = 0; i < stitch->window_count; i++) {
+        const struct perf_window *window = &stitch->windows[i];
+
+        if (address < window->lo || address + 8 > window->hi)
+            continue;
+        memcpy(word, window->bytes + (address - window->lo), 8);
+        stitch->used = true;
+        return true;
+    }
+    if (maps_read_code(&stitch->process->space, address, word))
+        return true;
+    stitch->asked = address;
+    return false;
 }
 
 static const struct rs_unwind_module *find_module(void *ctx, uint64_t pc, struct rs_unwind_module *scratch)
@@ -163,32 +157,173 @@ static void read_regs(const struct perf_stacks *stacks, const struct perf_record
     };
 }
 
-/* Walks the user stack. Returns the number of pcs, innermost first. */
-static unsigned walk(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample,
-                     uint64_t *pcs, enum rs_stop *why)
+static void begin_walk(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample,
+                       const struct rs_regs *regs, struct rs_unwinder *unwinder)
 {
     struct perf_stitch *stitch = stacks->stitch;
-    struct rs_full_regs full;
-    struct rs_regs regs;
-    struct rs_unwinder unwinder;
 
-    read_regs(stacks, sample, &full, &regs);
-    stitch->sample = sample;
-    stitch->process = process;
-    stitch->maps = stacks->maps;
-    stitch->sp = regs.sp;
-    stitch->tried = stitch->used = stitch->found_hole = false;
-    stitch->lo = stitch->hi = 0;
-    unwinder = (struct rs_unwinder){
+    stitch->asked = 0;
+    stitch->used = stitch->found_hole = false;
+    *unwinder = (struct rs_unwinder){
         .cache = stacks->cache,
         .find = find_module,
         .read = read_word,
         .ctx = stitch,
         .space = process->space.id,
     };
-    rs_unwinder_stack(&unwinder, regs.sp, regs.sp + sample->sample.stack_bytes,
-                      (uintptr_t)sample->sample.stack - regs.sp);
-    return rs_unwind(&unwinder, &regs, pcs, PERF_MAX_FRAMES, why);
+    rs_unwinder_stack(unwinder, regs->sp, regs->sp + sample->sample.stack_bytes,
+                      (uintptr_t)sample->sample.stack - regs->sp);
+}
+
+/* ---- beyond the dump ---- */
+
+/*
+ * Which bytes of the dump prove that the outward frames still stand: those of the frame at which the walk stopped, and
+ * of as many before it as make up enough. Frames further in come and go meanwhile, and prove nothing.
+ */
+static void choose_proof(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample,
+                         struct rs_regs regs)
+{
+    struct perf_stitch *stitch = stacks->stitch;
+    uint64_t sp[PERF_MAX_FRAMES], dump_end = regs.sp + sample->sample.stack_bytes;
+    struct rs_unwinder unwinder;
+    unsigned count = 0;
+
+    stitch->proof_lo = stitch->proof_hi = 0;
+    begin_walk(stacks, process, sample, &regs, &unwinder);
+    do
+        sp[count++] = regs.sp;
+    while (count < PERF_MAX_FRAMES && rs_unwind_step(&unwinder, &regs) == RS_STOP_NONE);
+    do /* behind a signal frame the walk is on another stack already */
+        count--;
+    while (count && sp[count] - sp[0] >= sample->sample.stack_bytes);
+    stitch->proof_hi = sp[count] + STITCH_PROOF_BYTES < dump_end ? sp[count] + STITCH_PROOF_BYTES : dump_end;
+    while (count && stitch->proof_hi - sp[count] < STITCH_PROOF_BYTES)
+        count--;
+    stitch->proof_lo =
+        sp[count] + STITCH_PROOF_MAX_BYTES < stitch->proof_hi ? stitch->proof_hi - STITCH_PROOF_MAX_BYTES : sp[count];
+}
+
+static const uint8_t *proof_of(const struct perf_stitch *stitch, const struct rs_regs *regs)
+{
+    return stitch->sample->sample.stack + (stitch->proof_lo - regs->sp);
+}
+
+/* The window that the thread's last whole dump gives. */
+static bool add_remembered_window(struct perf_stitch *stitch, const struct perf_outer *outer,
+                                  const struct rs_regs *regs)
+{
+    uint64_t dump_end = regs->sp + stitch->sample->sample.stack_bytes;
+
+    if (stitch->asked < dump_end || stitch->asked >= outer->hi || stitch->proof_lo < outer->lo ||
+        stitch->proof_hi > outer->hi || dump_end < outer->lo ||
+        memcmp(proof_of(stitch, regs), outer->bytes + (stitch->proof_lo - outer->lo),
+               stitch->proof_hi - stitch->proof_lo) != 0)
+        return false;
+    stitch->windows[stitch->window_count++] =
+        (struct perf_window){dump_end, outer->hi, outer->bytes + (dump_end - outer->lo)};
+    return true;
+}
+
+/* A window of the live process, read together with the proof. */
+static bool add_live_window(struct perf_stitch *stitch, const struct rs_regs *regs)
+{
+    const struct perf_record *sample = stitch->sample;
+    uint64_t dump_end = regs->sp + sample->sample.stack_bytes;
+    uint64_t start = stitch->asked - dump_end < STITCH_WINDOW_BYTES / 2 ? dump_end : stitch->asked;
+    uint8_t *bytes = stitch->live[stitch->window_count], proof[STITCH_PROOF_MAX_BYTES];
+    size_t proof_bytes = stitch->proof_hi - stitch->proof_lo;
+    struct iovec local[] = {{proof, proof_bytes}, {bytes, STITCH_WINDOW_BYTES}};
+    struct iovec remote[] = {{(void *)(uintptr_t)stitch->proof_lo, proof_bytes},
+                             {(void *)(uintptr_t)start, STITCH_WINDOW_BYTES}};
+    ssize_t got;
+
+    if (rs_clock_mono_ns() - sample->time_ns > STITCH_MAX_AGE_NS)
+        return false;
+    got = process_vm_readv((pid_t)sample->tid, local, 2, remote, 2, 0);
+    if (got < (ssize_t)proof_bytes + 8 || memcmp(proof, proof_of(stitch, regs), proof_bytes) != 0)
+        return false;
+    got -= (ssize_t)proof_bytes;
+    if (start + (uint64_t)got < stitch->asked + 8)
+        return false;
+    stitch->windows[stitch->window_count++] =
+        (struct perf_window){start, start + ((uint64_t)got & ~UINT64_C(7)), bytes};
+    return true;
+}
+
+static bool add_window(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample,
+                       const struct rs_regs *regs)
+{
+    struct perf_stitch *stitch = stacks->stitch;
+
+    if (!stitch->window_count) {
+        choose_proof(stacks, thread->process, sample, *regs);
+        if (stitch->proof_hi - stitch->proof_lo < STITCH_PROOF_MIN_BYTES)
+            return false;
+        if (add_remembered_window(stitch, &thread->outer, regs))
+            return true;
+    }
+    return add_live_window(stitch, regs);
+}
+
+/*
+ * Keeps the dump, and the window behind it, for the thread's next one. Only of stacks that may outgrow a dump: copying
+ * all would cost as much as everything else here.
+ */
+static void remember_outer(struct perf_outer *outer, const struct perf_stitch *stitch, const struct rs_regs *regs)
+{
+    const struct perf_record *sample = stitch->sample;
+    uint64_t lo = regs->sp, end = lo + sample->sample.stack_bytes, hi = end;
+    bool joined = stitch->window_count && stitch->windows[0].lo == end;
+
+    if (sample->sample.stack_bytes < sample->sample.stack_asked / 2 ||
+        (sample->sample.stack_bytes == sample->sample.stack_asked && !joined))
+        return;
+    if (joined)
+        hi = stitch->windows[0].hi;
+    if (hi - lo > OUTER_MAX_BYTES)
+        return;
+    if (hi - lo > outer->cap) {
+        /* The window may lie in the buffer that moves. */
+        bool own = joined && stitch->windows[0].bytes == outer->bytes + (end - outer->lo);
+        uint64_t old_lo = outer->lo;
+
+        outer->cap = (hi - lo) * 3 / 2;
+        outer->bytes = xrealloc(outer->bytes, outer->cap);
+        if (joined)
+            memmove(outer->bytes + (end - lo), own ? outer->bytes + (end - old_lo) : stitch->windows[0].bytes,
+                    hi - end);
+    } else if (joined) {
+        memmove(outer->bytes + (end - lo), stitch->windows[0].bytes, hi - end);
+    }
+    memcpy(outer->bytes, sample->sample.stack, end - lo);
+    outer->lo = lo;
+    outer->hi = hi;
+}
+
+/* Walks the user stack. Returns the number of pcs, innermost first. */
+static unsigned walk(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample,
+                     uint64_t *pcs, enum rs_stop *why)
+{
+    struct perf_stitch *stitch = stacks->stitch;
+    struct rs_full_regs full;
+    struct rs_regs regs;
+    struct rs_unwinder unwinder;
+    unsigned count;
+
+    read_regs(stacks, sample, &full, &regs);
+    stitch->sample = sample;
+    stitch->process = thread->process;
+    stitch->window_count = 0;
+    do {
+        begin_walk(stacks, thread->process, sample, &regs, &unwinder);
+        count = rs_unwind(&unwinder, &regs, pcs, PERF_MAX_FRAMES, why);
+    } while (*why == RS_STOP_READ && stitch->asked && count <= PERF_MAX_FRAMES / 2 &&
+             stitch->window_count < STITCH_WINDOWS && sample->sample.stack_bytes &&
+             add_window(stacks, thread, sample, &regs));
+    if (*why == RS_STOP_ROOT)
+        remember_outer(&thread->outer, stitch, &regs);
+    return count;
 }
 
 /* An address that nothing maps: records were lost, or the code came by a way that perf does not report. */
@@ -223,15 +358,16 @@ static int32_t named_child(struct perf_stacks *stacks, int32_t parent, const cha
     return calltree_child(&session->tree, parent, frame);
 }
 
-static int32_t add_user_frames(struct perf_stacks *stacks, struct perf_process *process,
-                               const struct perf_record *sample, int32_t node)
+static int32_t add_user_frames(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample,
+                               int32_t node)
 {
+    struct perf_process *process = thread->process;
     uint64_t pcs[PERF_MAX_FRAMES];
     enum rs_stop why = RS_STOP_NONE;
-    unsigned count = walk(stacks, process, sample, pcs, &why);
+    unsigned count = walk(stacks, thread, sample, pcs, &why);
 
     if (stacks->stitch->found_hole && why != RS_STOP_ROOT && reread_maps(stacks, process, sample->time_ns))
-        count = walk(stacks, process, sample, pcs, &why);
+        count = walk(stacks, thread, sample, pcs, &why);
     stacks->walks++;
     stacks->stops[why]++;
     if (why == RS_STOP_ROOT) {
@@ -282,13 +418,13 @@ static int32_t add_kernel_frames(struct perf_stacks *stacks, const struct perf_r
     return node;
 }
 
-int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_process *process, const struct perf_record *sample)
+int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample)
 {
     int32_t node = CALLTREE_NO_NODE;
 
     check_generation(stacks);
     if (sample->sample.regs_abi == PERF_SAMPLE_REGS_ABI_64)
-        node = add_user_frames(stacks, process, sample, node);
+        node = add_user_frames(stacks, thread, sample, node);
     else if (sample->sample.regs_abi == PERF_SAMPLE_REGS_ABI_32)
         node = named_child(stacks, node, "[32-bit code]", LAYER_UNKNOWN);
     node = add_kernel_frames(stacks, sample, node);

@@ -39,6 +39,12 @@ struct perf_process *perf_tasks_add_process(struct perf_tasks *tasks, uint32_t p
     return process;
 }
 
+static void free_thread(struct perf_thread *thread)
+{
+    free(thread->outer.bytes);
+    free(thread);
+}
+
 static void remove_process(struct perf_tasks *tasks, struct perf_process *process)
 {
     struct perf_process **link = &tasks->processes[bucket_of(process->pid)];
@@ -81,11 +87,11 @@ bool perf_tasks_exit(struct perf_tasks *tasks, uint32_t tid)
         return false;
     *link = thread->next;
     if (--thread->process->thread_count) {
-        free(thread);
+        free_thread(thread);
         return false;
     }
     remove_process(tasks, thread->process);
-    free(thread);
+    free_thread(thread);
     return true;
 }
 
@@ -96,7 +102,7 @@ void perf_tasks_release(struct perf_tasks *tasks)
             struct perf_thread *thread = tasks->threads[i];
 
             tasks->threads[i] = thread->next;
-            free(thread);
+            free_thread(thread);
         }
         while (tasks->processes[i])
             remove_process(tasks, tasks->processes[i]);

@@ -18,6 +18,16 @@ struct perf_process {
     uint64_t reread_after_ns; /* maps are read again for an unmapped pc no earlier than this */
 };
 
+/*
+ * What is known of a thread's stack from its last deep dump: [lo, hi) of its addresses, to the stack's outer end. The
+ * next dump may be too small, and still end in bytes that are here.
+ */
+struct perf_outer {
+    uint64_t lo, hi;
+    size_t cap;
+    uint8_t *bytes;
+};
+
 struct perf_thread {
     struct perf_thread *next;
     uint32_t tid;
@@ -27,6 +37,7 @@ struct perf_thread {
     uint32_t session_index;
     uint64_t off_since_ns; /* switched off the CPU at; 0: it runs */
     int32_t off_node;
+    struct perf_outer outer;
 };
 
 enum { PERF_TASK_BUCKETS = 4096 };

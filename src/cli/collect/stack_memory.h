@@ -6,8 +6,7 @@
 /*
  * How big a stack dump a program needs, remembered from one run to the next by the build-id of its executable: the size
  * cannot be changed once events are open. A program whose stacks did not fit gets twice as much next time, up to what
- * the kernel can copy. PROGRAM is a path, or a name to look for in PATH; NULL and files without a build-id are not
- * remembered.
+ * the kernel can copy. PROGRAM is a path, or a name to look for in PATH; NULL and scripts are not remembered.
  */
 uint32_t stack_memory_recall(const char *program, uint32_t fallback_bytes);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -34,13 +35,14 @@ static int open_program(const char *program)
     return fd;
 }
 
-/* The file that remembers PROGRAM's size; NULL when it has no build-id or there is no cache. */
+/* The file that remembers PROGRAM's size; NULL when it is no program of its own or there is no cache. */
 static char *memory_path(const char *program)
 {
-    char name[32 + 2 * BUILD_ID_MAX] = "stack-bytes/";
+    char name[64 + 2 * BUILD_ID_MAX] = "stack-bytes/";
     const void *build_id = NULL;
     ssize_t len = 0;
     char *path = NULL;
+    struct stat st;
     Elf *elf;
     int fd;
 
@@ -58,6 +60,11 @@ static char *memory_path(const char *program)
 
         for (ssize_t i = 0; i < len; i++, at += 2)
             snprintf(name + at, sizeof(name) - at, "%02x", ((const uint8_t *)build_id)[i]);
+        path = cache_dir_path(name);
+    } else if (elf && elf_kind(elf) == ELF_K_ELF && fstat(fd, &st) == 0) {
+        /* Linked without a build-id: the file itself, as it is now. */
+        snprintf(name + strlen(name), sizeof(name) - strlen(name), "file-%llx-%llx-%llx", (unsigned long long)st.st_dev,
+                 (unsigned long long)st.st_ino, (unsigned long long)st.st_mtim.tv_sec);
         path = cache_dir_path(name);
     }
     elf_end(elf);
@@ -86,8 +93,8 @@ void stack_memory_remember(const char *program, uint32_t used_bytes, uint64_t sh
     char *path;
     FILE *f;
 
-    /* One in two hundred: what must reach the root. */
-    if (short_dumps * 200 <= samples || used_bytes >= PERF_STACK_MAX_BYTES)
+    /* One in a thousand: well below what must reach the root. */
+    if (short_dumps * 1000 <= samples || used_bytes >= PERF_STACK_MAX_BYTES)
         return;
     path = memory_path(program);
     f = path ? fopen(path, "we") : NULL;

@@ -291,10 +291,11 @@ static bool is_return_address(struct rs_unwinder *u, uint64_t at, uint64_t *pc)
     return m && rs_cfi_row_at(m, *pc - 1, &row) == RS_CFI_OK && rs_read_word(u, *pc - 8, &code) && follows_call(code);
 }
 
-/* Whether the 24 bytes before PC hold `sub $8, %rsp`, which is all that _init and _fini do to the stack. */
+/* Whether the 24 bytes before PC hold `sub $8, %rsp`, not yet undone: all that _init and _fini do to the stack. */
 static bool after_sub_8(struct rs_unwinder *u, uint64_t pc)
 {
     uint8_t code[24];
+    bool lowered = false;
     uint64_t word;
 
     for (unsigned i = 0; i < sizeof(code); i += 8) {
@@ -304,8 +305,10 @@ static bool after_sub_8(struct rs_unwinder *u, uint64_t pc)
     }
     for (unsigned i = 0; i + 4 <= sizeof(code); i++)
         if (memcmp(code + i, "\x48\x83\xec\x08", 4) == 0)
-            return true;
-    return false;
+            lowered = true;
+        else if (memcmp(code + i, "\x48\x83\xc4\x08", 4) == 0) /* add $8, %rsp */
+            lowered = false;
+    return lowered;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
@@ -28,38 +29,52 @@ bool rs_unwind_read_self(void *ctx, uint64_t address, uint64_t *word)
 
 /* ---- a module from its mapped program headers ---- */
 
-/*
- * The mapped part of M's object from ADDRESS to the end of its segment. PHDRS are taken from the first page, where
- * linkers put them; without (patchelf moves them), the end of the whole mapping must do.
- */
-static size_t mapped_tail(const struct rs_unwind_module *m, const Elf64_Ehdr *eh, uint64_t address)
-{
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)(uintptr_t)(m->start + eh->e_phoff);
+/* The program headers of a mapped object; count 0 where they are not at hand (patchelf moves them). */
+struct phdrs {
+    const Elf64_Phdr *ph;
+    unsigned count;
+};
 
-    if (eh->e_phoff > 4096 || eh->e_phoff % 8 || eh->e_phentsize != sizeof(*ph) ||
-        eh->e_phoff + (uint64_t)eh->e_phnum * sizeof(*ph) > 4096)
-        return m->end - address;
-    for (unsigned i = 0; i < eh->e_phnum; i++)
+/* Those of the object whose ELF header is at START; false if none is. They are in the first page, as linkers do it. */
+static bool phdrs_at(uint64_t start, struct phdrs *phdrs, uint64_t *entry)
+{
+    Elf64_Ehdr eh;
+
+    if (!rs_elf_header((const uint8_t *)(uintptr_t)start, sizeof(eh), &eh))
+        return false;
+    *entry = eh.e_entry;
+    phdrs->count = 0;
+    if (eh.e_phoff % 8 == 0 && eh.e_phentsize == sizeof(Elf64_Phdr) && eh.e_phoff < 4096 &&
+        eh.e_phoff + (uint64_t)eh.e_phnum * sizeof(Elf64_Phdr) <= 4096)
+        *phdrs = (struct phdrs){(const Elf64_Phdr *)(uintptr_t)(start + eh.e_phoff), eh.e_phnum};
+    return true;
+}
+
+/*
+ * How much is mapped of the object from ADDRESS to the end of its segment. Without program headers the unwind
+ * information is trusted not to lead out of what is mapped, as libgcc trusts it.
+ */
+static size_t mapped_tail(const struct rs_unwind_module *m, const struct phdrs *phdrs, uint64_t address)
+{
+    const Elf64_Phdr *ph = phdrs->ph;
+
+    if (phdrs->count == 0)
+        return m->end > address ? m->end - address : (size_t)1 << 30;
+    for (unsigned i = 0; i < phdrs->count; i++)
         if (ph[i].p_type == PT_LOAD && ph[i].p_flags & PF_R && address - m->bias - ph[i].p_vaddr < ph[i].p_memsz)
             return ph[i].p_vaddr + ph[i].p_memsz - (address - m->bias);
     return 0;
 }
 
 /* Fill M, whose range and bias are set, from its .eh_frame_hdr at HDR. M stays without CFI if anything is odd. */
-static void use_mapped_hdr(struct rs_unwind_module *m, uint64_t hdr)
+static void use_mapped_hdr(struct rs_unwind_module *m, uint64_t hdr, const struct phdrs *phdrs)
 {
-    Elf64_Ehdr eh;
+    size_t tail = mapped_tail(m, phdrs, hdr);
     uint64_t eh_addr;
-    size_t tail;
 
-    if (hdr < m->start || hdr >= m->end || m->end - m->start < sizeof(eh) ||
-        !rs_elf_header((const uint8_t *)(uintptr_t)m->start, sizeof(eh), &eh))
+    if (!tail || !rs_unwind_use_hdr(m, (const uint8_t *)(uintptr_t)hdr, tail, hdr, &eh_addr))
         return;
-    m->entry = eh.e_entry ? eh.e_entry + m->bias : 0;
-    tail = mapped_tail(m, &eh, hdr);
-    if (!rs_unwind_use_hdr(m, (const uint8_t *)(uintptr_t)hdr, tail, hdr, &eh_addr))
-        return;
-    tail = eh_addr - m->start < m->end - m->start ? mapped_tail(m, &eh, eh_addr) : 0;
+    tail = mapped_tail(m, phdrs, eh_addr);
     m->eh = (struct rs_cfi_section){(const uint8_t *)(uintptr_t)eh_addr, tail, eh_addr};
     if (tail == 0)
         m->table.len = 0;
@@ -76,9 +91,32 @@ static bool loader_knows(void)
     return _dl_find_object != NULL;
 }
 
+/*
+ * An object whose segments leave gaps (node's) is known by the one segment that holds PC: then its ELF header is
+ * elsewhere. The program's headers are told by the kernel; those of a library are not at hand.
+ */
+static struct phdrs headers_of(const struct dl_find_object *object, uint64_t *entry)
+{
+    struct phdrs phdrs = {0};
+    uint64_t start = (uintptr_t)object->dlfo_map_start;
+
+    *entry = 0;
+    if (object->dlfo_link_map->l_name && !object->dlfo_link_map->l_name[0]) {
+        phdrs = (struct phdrs){(const Elf64_Phdr *)getauxval(AT_PHDR), (unsigned)getauxval(AT_PHNUM)};
+        *entry = getauxval(AT_ENTRY);
+        if (phdrs.ph && getauxval(AT_PHENT) == sizeof(Elf64_Phdr))
+            return phdrs;
+    }
+    phdrs.count = 0;
+    if ((uintptr_t)object->dlfo_map_end - start >= sizeof(Elf64_Ehdr) && phdrs_at(start, &phdrs, entry) && *entry)
+        *entry += object->dlfo_link_map->l_addr;
+    return phdrs;
+}
+
 static bool find_by_loader(uint64_t pc, struct rs_unwind_module *m)
 {
     struct dl_find_object object;
+    struct phdrs phdrs;
 
     if (_dl_find_object((void *)(uintptr_t)pc, &object) != 0)
         return false;
@@ -86,7 +124,9 @@ static bool find_by_loader(uint64_t pc, struct rs_unwind_module *m)
     m->start = (uintptr_t)object.dlfo_map_start;
     m->end = (uintptr_t)object.dlfo_map_end;
     m->bias = object.dlfo_link_map->l_addr;
-    use_mapped_hdr(m, (uintptr_t)object.dlfo_eh_frame);
+    phdrs = headers_of(&object, &m->entry);
+    if (object.dlfo_eh_frame)
+        use_mapped_hdr(m, (uintptr_t)object.dlfo_eh_frame, &phdrs);
     return true;
 }
 
@@ -267,7 +307,8 @@ static void refresh_table(void)
 static bool find_in_table(uint64_t pc, struct rs_unwind_module *m)
 {
     uint32_t version = atomic_load_explicit(&table.version, memory_order_acquire);
-    uint64_t hdr = 0;
+    uint64_t hdr = 0, entry;
+    struct phdrs phdrs;
     bool found = false;
 
     if (version & 1 || table.generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE))
@@ -284,8 +325,10 @@ static bool find_in_table(uint64_t pc, struct rs_unwind_module *m)
     atomic_thread_fence(memory_order_acquire);
     if (!found || atomic_load_explicit(&table.version, memory_order_relaxed) != version)
         return false;
-    if (hdr)
-        use_mapped_hdr(m, hdr);
+    if (hdr && phdrs_at(m->start, &phdrs, &entry)) {
+        m->entry = entry ? entry + m->bias : 0;
+        use_mapped_hdr(m, hdr, &phdrs);
+    }
     return true;
 }
 

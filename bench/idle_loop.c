@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The event loop of the CLI with a timer and nothing to do, for SECONDS at HZ: what sampling is measured against. */
+#include <stdlib.h>
+
+#include "collect/loop.h"
+
+static void tick(void *ctx, uint64_t expirations)
+{
+    (void)ctx, (void)expirations;
+}
+
+static void stop(void *ctx, uint64_t expirations)
+{
+    (void)expirations;
+    loop_stop(ctx);
+}
+
+int main(int argc, char **argv)
+{
+    struct loop *loop = loop_new();
+    uint64_t seconds = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, hz = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
+
+    loop_add_timer(loop, 1000000000 / hz, 1000000000 / hz, tick, NULL);
+    loop_add_timer(loop, seconds * 1000000000, 0, stop, loop);
+    loop_run(loop);
+    loop_free(loop);
+    return 0;
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What process metrics cost and how true they are, beside polling with ps-like reads and pidstat, in one run.
+
+    bench/record.py [--seconds 60] [--pairs 15] [--only cost|many|accuracy|startup|day]
+
+cost      CPU of rustscope at 100 and 1000 Hz on one busy process, less an idle timer loop of ours (must: +0.4, +2.0 points)
+many      CPU at 100 Hz with 1,000 threads and with 500 processes (must: under 5 %)
+accuracy  CPU and memory of programs with a known truth: rustscope, a psrecord-like poller, pidstat 1 (must: CPU within 2
+          points over any second; 1,000 short children within 10 % of rusage)
+startup   `rustscope -- true` less `true` (must: 30 ms)
+day       a simulated day (bench/day.c)
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "bench"
+RUSTSCOPE = BUILD / "bin" / "rustscope"
+METRICS_ONLY = ["-q", "--no-tui", "--no-stacks", "--no-alloc"]
+
+
+def build():
+    options = ["-DRUSTSCOPE_BENCH=ON", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-Wno-dev"]
+    subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", *options], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", BUILD], check=True, stdout=subprocess.DEVNULL)
+
+
+def target(name):
+    return str(BUILD / "targets" / f"tgt_{name}")
+
+
+def interval(values, draws=2000):
+    """Median and its bootstrap 95 % interval."""
+    rng = random.Random(1)
+    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(draws))
+    return statistics.median(values), medians[int(draws * 0.025)], medians[int(draws * 0.975)]
+
+
+def verdict(values, bound, what, unit=""):
+    median, low, high = interval(values)
+    state = "FAILED" if low > bound else "ok" if high <= bound else "inconclusive"
+    print(f"  {what:52} {median:8.2f}{unit} [{low:.2f}, {high:.2f}]   bound {bound}{unit}   {state}")
+    return state != "FAILED"
+
+
+def own_cpu(argv):
+    """CPU seconds of argv itself, its children left out: from a wait4 that sees both and the child's own account."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, _, usage = os.wait4(process.pid, 0)
+    return usage.ru_utime + usage.ru_stime
+
+
+def attached_cpu(command, seconds, hz):
+    """CPU percentage of `rustscope --pid` on COMMAND: attached, so that its children's CPU is not in the account."""
+    program = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(1)
+    with tempfile.TemporaryDirectory() as folder:
+        cpu = own_cpu([RUSTSCOPE, *METRICS_ONLY, "-r", str(hz), "-d", str(seconds), "-o", f"{folder}/s.json",
+                       "--pid", str(program.pid)])  # fmt: skip
+    program.kill()
+    program.wait()
+    return 100 * cpu / seconds
+
+
+def bench_cost(options):
+    print(f"sampler CPU over an idle loop, {options.seconds} s a run, one process at 60 % of a core")
+    good = True
+    for hz, bound in ((100, 0.4), (1000, 2.0)):
+        added = []
+        for _ in range(max(3, min(options.pairs, 180 // options.seconds))):
+            idle = 100 * own_cpu([BUILD / "bench" / "bench_idle_loop", str(options.seconds), str(hz)]) / options.seconds
+            busy = attached_cpu([target("spin"), str((options.seconds + 5) * 1000), "60"], options.seconds, hz)
+            added.append(busy - idle)
+        good &= verdict(added, bound, f"points of a core at {hz} Hz")
+    return good
+
+
+def bench_many(options):
+    print("sampler CPU on large trees at 100 Hz")
+    good = True
+    for kind, count in (("threads", 1000), ("processes", 500)):
+        command = [str(BUILD / "bench" / "bench_many"), kind, str(count), "40"]
+        cpu = [attached_cpu(command, 10, 100) for _ in range(3)]
+        good &= verdict(cpu, 5, f"percent of a core with {count} {kind}", " %")
+    return good
+
+
+def poll_like_psrecord(pid, seconds):
+    """What ps-like tools do: utime + stime in ticks and VmRSS, ten times a second."""
+    rows, tick = [], os.sysconf("SC_CLK_TCK")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        rows.append((time.monotonic(), (int(stat[11]) + int(stat[12])) / tick))
+        time.sleep(0.1)
+    return [100 * (rows[i + 10][1] - rows[i][1]) / (rows[i + 10][0] - rows[i][0]) for i in range(len(rows) - 10)]
+
+
+def bench_accuracy(options):
+    print("accuracy over any second, a program that uses 60 % of a core (largest error, points)")
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/s.json"
+        subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", target("spin"), "12000", "60"], check=True)
+        session = json.loads(pathlib.Path(path).read_text())
+        cpu = session["timeline"]["cpu_pct"][5:-5]
+        windows = [sum(cpu[i : i + 10]) / 10 for i in range(len(cpu) - 10)]
+        ours = max(abs(w - 60) for w in windows)
+        program = subprocess.Popen([target("spin"), "12000", "60"])
+        time.sleep(0.5)
+        polled = max(abs(w - 60) for w in poll_like_psrecord(program.pid, 10))
+        program.wait()
+        print(f"  rustscope {ours:.2f}   polling {polled:.2f}   bound 2   {'ok' if ours <= 2 else 'FAILED'}")
+        good = ours <= 2
+        if shutil.which("pidstat"):
+            program = subprocess.Popen([target("spin"), "8000", "60"])
+            time.sleep(0.5)
+            text = subprocess.run(["pidstat", "-p", str(program.pid), "1", "6"], capture_output=True, text=True,
+                                  env={**os.environ, "LC_ALL": "C"}).stdout  # fmt: skip
+            program.wait()
+            rows = [line.split() for line in text.splitlines() if "tgt_spin" in line and "Average" not in line]
+            print(f"  pidstat 1: largest error {max(abs(float(r[-3]) - 60) for r in rows):.2f}")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([target("children"), "1000", "1"], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        truth = 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", "sh", "-c", "for i in $(seq 1000); do /bin/true; done"], check=True)
+        # the truth of that very run: the shell's own account of its children
+        script = "for i in $(seq 1000); do /bin/true; done; times"
+        out = subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", "bash", "-c", script], capture_output=True, text=True)
+        total = sum(int(m) * 60 + float(s[:-1]) for m, s in (w.split("m") for w in out.stdout.split()))
+        ours = json.loads(pathlib.Path(path).read_text())["summary"]["cpu_ms"] / 1000
+        print(f"  1,000 × true from a shell: rustscope {ours:.3f} s, rusage {total:.3f} s, off by {100 * abs(ours / total - 1):.1f} %"
+              f"   bound 10 %   {'ok' if abs(ours / total - 1) <= 0.1 else 'FAILED'}")  # fmt: skip
+        good &= abs(ours / total - 1) <= 0.1
+        subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", target("children"), "1000", "1"], check=True)
+        ours = json.loads(pathlib.Path(path).read_text())["summary"]["cpu_ms"]
+        print(f"  1,000 children of 1 ms: rustscope {ours:.0f} ms, the same program without it {truth:.0f} ms")
+        subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", target("grow"), "sawtooth"], check=True)
+        anon = [v for v in json.loads(pathlib.Path(path).read_text())["timeline"]["anon_mb"] if v is not None]
+        print(f"  sawtooth 0 to 42 MB: peak seen {max(anon):.1f} MB, low seen between teeth {min(anon[8:-14]):.1f} MB")
+    return good
+
+
+def bench_startup(options):
+    print("start to end of a program that does nothing")
+    added = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(max(15, options.pairs)):
+            began = time.monotonic()
+            subprocess.run(["true"], check=True)
+            middle = time.monotonic()
+            subprocess.run([RUSTSCOPE, "-q", "--no-tui", "-o", f"{folder}/s.json", "--", "true"], check=True)
+            added.append(1000 * (time.monotonic() - middle - (middle - began)))
+    return verdict(added, 30, "rustscope -- true over true", " ms")
+
+
+def bench_day(options):
+    print("a simulated day")
+    with tempfile.TemporaryDirectory() as folder:
+        good = subprocess.run([BUILD / "bench" / "bench_day"], cwd=folder).returncode == 0
+        subprocess.run([BUILD / "bench" / "bench_day", "--stacks"], cwd=folder)
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--only", choices=["cost", "many", "accuracy", "startup", "day"])
+    options = parser.parse_args()
+    build()
+    parts = {"startup": bench_startup, "accuracy": bench_accuracy, "many": bench_many, "cost": bench_cost, "day": bench_day}
+    good = all([run(options) for name, run in parts.items() if options.only in (None, name)])
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -370,7 +370,8 @@ static uint64_t tick_ns(const struct channel *ch, uint32_t tick)
     uint64_t now = rs_clock_mono_ns() / RS_TICK_NS;
 
     (void)ch;
-    return (now - (uint32_t)((uint32_t)now - tick)) * RS_TICK_NS;
+    /* Signed: a tick that has only just begun may lie ahead of this thread's clock. */
+    return (now - (uint64_t)(int64_t)(int32_t)((uint32_t)now - tick)) * RS_TICK_NS;
 }
 
 static void take_rows(struct channel *ch)

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "collect/proc_parse.h"
 #include "collect/proctable.h"
+#include "core/clock.h"
 
 /*
  * What is read how often. Every tick: each process's CPU clock, and statm of those whose clock moved (memory grows only
@@ -25,6 +26,7 @@
  */
 static const uint64_t MS = 1000000;
 static const uint64_t SLOW_NS = 100 * MS;
+static const uint64_t SLOW_BUDGET_NS = 2 * MS; /* of each 100 ms */
 static const uint64_t GAP_NS = 1000 * MS;
 enum { ARGV_BYTES = 128 * 1024 }; /* of a command line that is kept */
 enum { THREADS_PER_PASS = 96 };   /* of one process and 100 ms: about 1 % of a core at worst */
@@ -71,6 +73,7 @@ struct sampler {
     struct watched *watched;
     size_t count, cap, alive;
     uint64_t last_ns, last_slow_ns;
+    size_t slow_cursor; /* whose turn it is */
     int64_t boottime_offset_ns;
     uint64_t cpu_total_ns; /* of everything, since the start */
     struct cpu_spike cpu_spike;
@@ -660,6 +663,23 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, u
     }
 }
 
+/* Those that ran, in turn, for as long as a pass may take: a large tree is seen less often, not at a higher price. */
+static void slow_pass_some(struct sampler *sampler, uint64_t now_ns, uint64_t io[2], uint64_t *switches)
+{
+    const size_t count = sampler->count;
+
+    for (size_t visited = 0; visited < count; visited++) {
+        size_t at = sampler->slow_cursor++ % count;
+
+        if (!sampler->watched[at].alive || !sampler->watched[at].ran)
+            continue;
+        sampler->watched[at].ran = false;
+        slow_pass_one(sampler, at, now_ns, io, switches);
+        if (rs_clock_mono_ns() - now_ns > SLOW_BUDGET_NS)
+            break;
+    }
+}
+
 static void slow_pass(struct sampler *sampler, uint64_t now_ns)
 {
     struct session *s = sampler->session;
@@ -667,14 +687,8 @@ static void slow_pass(struct sampler *sampler, uint64_t now_ns)
     uint64_t io[2] = {0, 0}, switches = 0, threads = 0;
     int64_t fds = 0;
     bool fds_known = false;
-    size_t count = sampler->count;
 
-    for (size_t i = 0; i < count; i++) {
-        if (sampler->watched[i].alive && sampler->watched[i].ran) {
-            sampler->watched[i].ran = false;
-            slow_pass_one(sampler, i, now_ns, io, &switches);
-        }
-    }
+    slow_pass_some(sampler, now_ns, io, &switches);
     for (size_t i = 0; i < sampler->count; i++) {
         const struct watched *w = &sampler->watched[i];
 

@@ -6,3 +6,4 @@
  * status of rustscope. Commands own the words: only they (and main) print or exit.
  */
 int cmd_record(int argc, char **argv);
+int cmd_view(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     {"record", cmd_record, "run and profile a program (the default command)"},
+    {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
 };
 
 static int help(void)

@@ -6,7 +6,7 @@ import { store, useApp } from './state/store';
 
 const IN_PLACE: readonly (readonly [string, string])[] = [
   ['arrows', 'move between frames'], ['Enter', 'zoom to the frame'], ['double click', 'zoom to the frame'], ['Ctrl wheel', 'zoom at the pointer'],
-  ['wheel', 'scroll; sideways pans'], ['right click', 'everything that can be done with a frame'], ['drag the timeline', 'choose a window'],
+  ['wheel', 'scroll; sideways pans'], ['right click', 'everything that can be done with a frame'], ['drag', 'choose a window on the timeline'],
 ];
 
 export function KeySheet() {

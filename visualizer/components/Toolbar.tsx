@@ -34,6 +34,8 @@ function moreItems(): MenuItem[] {
   return [
     { heading: 'Colour' },
     color('crate', 'By crate'), color('layer', 'By layer'), color('heat', 'By heat'),
+    { rule: true }, { heading: 'Layers' },
+    ...SHOWN_LAYERS.map((name, i): MenuItem => ({ label: `Show ${LAYER_LABELS[name]}`, checked: (query.layers >> i & 1) === 1, run: () => toggleLayer(i) })),
     { rule: true }, { heading: 'Recursion' },
     recursion('off', 'As recorded'), recursion('direct', 'Collapse direct'), recursion('all', 'Collapse direct and indirect'),
     { rule: true }, { heading: 'Presets' },
@@ -74,7 +76,7 @@ export function Toolbar() {
         Only my code
       </button>
       {layered && (
-        <div role="group" aria-label="Layers" className="flex shrink-0 items-center gap-1 border-l border-line pl-2">
+        <div role="group" aria-label="Layers" className="flex shrink-0 items-center gap-1 border-l border-line pl-2 max-[1400px]:hidden">
           {SHOWN_LAYERS.map((name, i) => !present.has(i) ? null : (
             <button key={name} type="button" data-testid={`layer-${name}`} className="btn btn-quiet px-1 aria-pressed:border-transparent aria-pressed:bg-transparent aria-pressed:text-fg" aria-pressed={(query.layers >> i & 1) === 1} title={`Show ${LAYERS[i]} frames (hidden ones are charged to their callers)`} onClick={() => toggleLayer(i)}>
               <span aria-hidden="true" className="size-3 rounded-sm border border-line-strong" style={{ background: query.layers >> i & 1 ? colors.fills[layerFill(colors, i)].css : 'transparent' }} />

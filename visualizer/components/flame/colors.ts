@@ -67,7 +67,7 @@ export function palette(dark: boolean): Palette {
   const crates = fills.length;
   for (let i = 0; i < CRATES; i++) {
     const strong = i < CRATE_HUES.length ? 1 : -1;
-    fills.push(oklch(base + ((i % 3) - 1) * swing * strong - (strong < 0 ? swing : 0), chroma * (strong > 0 ? 1 : 1.3), CRATE_HUES[i % CRATE_HUES.length] + (strong > 0 ? 0 : 14)));
+    fills.push(oklch(base + ((i % 3) - 1) * swing * strong + (strong > 0 ? 0 : dark ? 0.06 : -swing), chroma * (strong > 0 ? 1 : dark ? 0.75 : 1.2), CRATE_HUES[i % CRATE_HUES.length] + (strong > 0 ? 0 : 14)));
   }
   const layers = fills.length;
   LAYER_HUES.forEach(([hue, factor], i) => fills.push(oklch(base + ((i % 3) - 1) * swing * 0.6, chroma * factor, hue)));

@@ -261,7 +261,7 @@ export class FlameRenderer {
     return palette.fills[look.fill(node)].rgba;
   }
 
-  /** The label within WIDTH: whole, else without leading path segments, else with its middle left out. */
+  /** The label within WIDTH: whole, else without its path, else with its middle left out. */
   private fit(label: string, width: number): string {
     let full = this.widths.get(label);
     if (full === undefined) {
@@ -269,11 +269,12 @@ export class FlameRenderer {
       this.widths.set(label, (full = this.context.measureText(label).width));
     }
     if (full <= width) return label;
-    const max = Math.floor((width / full) * label.length) - 1;
-    if (max < 3) return '';
-    const segment = label.lastIndexOf('::');
-    if (segment > 0 && label.length - segment <= max && max < label.length * 0.7) return `…${label.slice(segment + 2)}`;
-    return middleEllipsis(label, max);
+    // Letters differ in width: a little less than the share that would fit.
+    const max = Math.floor((width / full) * label.length * 0.93) - 1;
+    if (max < 4) return '';
+    const last = label.slice(label.lastIndexOf('::') + 2);
+    if (last.length === label.length || max >= label.length * 0.75) return middleEllipsis(label, max);
+    return last.length < max ? `…${last}` : middleEllipsis(last, max);
   }
 }
 

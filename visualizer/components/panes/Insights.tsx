@@ -2,7 +2,7 @@
 'use client';
 /** What the rules found in the window, and, when a spike is open, what made it. */
 import { useState } from 'react';
-import type { Insight, Severity } from '@/lib/model/types';
+import { LAYER_ALLOC, type Insight, type Severity } from '@/lib/model/types';
 import { clock, pct, quantity } from '../format';
 import { shortName } from '../names';
 import { store, useTab } from '../state/store';
@@ -85,7 +85,8 @@ function Card({ insight }: { insight: Insight }) {
 function SpikeCard() {
   const spike = useTab((tab) => tab.spike);
   const names = useTab((tab) => tab.info.funcs.names);
-  if (!spike || !names) return null;
+  const layers = useTab((tab) => tab.info.funcs.layer);
+  if (!spike || !names || !layers) return null;
   const { event, cause } = spike;
   const row = (text: string, value: string, func: number, key: number): React.ReactElement => (
     <li key={key} className="flex items-baseline gap-2">
@@ -110,12 +111,18 @@ function SpikeCard() {
         <>
           <h3 className="eyebrow mt-2">Allocation paths</h3>
           <ul data-testid="spike-allocations">
-            {cause.allocations.slice(0, 6).map((one, i) => (
-              <li key={i}>
-                <ul>{row(one.name, quantity(one.value, one.unit), one.func, i)}</ul>
-                {one.path.length > 0 && <p className="truncate pl-3 text-2xs text-muted" title={one.path.map((func) => names[func]).join('\n')}>{one.path.map((func) => shortName(names[func] ?? '')).join(' ‹ ')}</p>}
-              </li>
-            ))}
+            {cause.allocations.slice(0, 6).map((one, i) => {
+              // malloc allocates everything: what tells paths apart is the first frame that is not the allocator's.
+              const inward = [...one.path].reverse();
+              const from = Math.max(0, inward.findIndex((func) => layers[func] !== LAYER_ALLOC));
+              const who = inward[from] ?? one.func;
+              return (
+                <li key={i}>
+                  <ul>{row(names[who] ?? one.name, quantity(one.value, one.unit), who, i)}</ul>
+                  {inward.length > from + 1 && <p className="truncate pl-3 text-2xs text-muted" title={inward.map((func) => names[func]).join('\n')}>‹ {inward.slice(from + 1).map((func) => shortName(names[func] ?? '')).join(' ‹ ')}</p>}
+                </li>
+              );
+            })}
           </ul>
         </>
       )}

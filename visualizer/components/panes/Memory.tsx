@@ -19,10 +19,10 @@ export function Memory() {
   return (
     <div className="grid min-h-0 flex-1 auto-rows-min grid-cols-1 gap-4 overflow-auto p-3 md:grid-cols-2 xl:grid-cols-3" data-testid="memory" tabIndex={0} role="region" aria-label="Memory">
       <Panel title="Heap">
-        <dl className="grid grid-cols-3 gap-2">
+        <dl className="grid grid-cols-4 gap-2">
           <Stat term="peak" value={bytes(memory && memory.peakBytes > 0 ? memory.peakBytes : summary.heapPeakMb * 1e6)} note={memory && memory.peakMs >= 0 ? `at ${clock(memory.peakMs)}` : ''} />
           <Stat term="allocated" value={bytes(summary.totalAllocBytes)} note={`${count(summary.totalAllocations)} times`} />
-          <Stat term="temporary" value={pct(summary.temporaryAllocations / summary.totalAllocations)} note="freed before the next one" />
+          <Stat term="temporary" value={pct(summary.temporaryAllocations / summary.totalAllocations)} note="short-lived" />
           <Stat term="live at exit" value={bytes(summary.leakedBytes)} note={`${count(summary.leakedAllocations)} blocks`} />
         </dl>
         {heap && heap.values.length > 1 && <Spark values={heap.values} label={`Live heap over ${clock(meta.durationMs)}`} />}

@@ -394,6 +394,8 @@ function searched(tab: Tab, view: Loaded | null, text: string, regexp: boolean):
 }
 
 export const store = new Store();
+/** For the console, and for the end-to-end tests. */
+(globalThis as { rustscope?: Store }).rustscope = store;
 
 export function useApp<T>(selector: (state: AppState) => T): T {
   return useSyncExternalStore(store.subscribe, () => selector(store.get()), () => selector(store.get()));

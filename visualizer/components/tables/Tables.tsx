@@ -101,6 +101,7 @@ function Functions({ filterText }: { filterText: string }) {
   const theme = useApp((state) => state.theme);
   const colorBy = useApp((state) => state.colorBy);
   const table = view?.tables?.functions;
+  const sandwich = useTab((tab) => tab.query.mode === 'sandwich');
   const { funcs } = info;
   const fills = useMemo(() => fillsOf(info, palette(theme === 'dark'), colorBy === 'heat' ? 'crate' : colorBy), [info, theme, colorBy]);
   const stats = useMemo(() => new Map(info.side.functions.map((one) => [one.func, one])), [info]);
@@ -119,7 +120,7 @@ function Functions({ filterText }: { filterText: string }) {
           </span>
         ),
       },
-      ...valueColumns(table, view.metric.unit, view.value[0]),
+      ...valueColumns(table, view.metric.unit, Math.max(view.value[0], sandwich ? view.status.inWindow : 0)),
     ];
     if (info.side.functions.some((one) => one.calls > 0)) {
       list.push({ id: 'calls', label: 'Calls', title: 'whole session', number: (row) => stats.get(funcOf(row))?.calls ?? NaN, cell: (row) => stats.get(funcOf(row))?.calls.toLocaleString('en-US') ?? '', width: '5rem' });
@@ -130,7 +131,7 @@ function Functions({ filterText }: { filterText: string }) {
       { id: 'file', label: 'Where', text: (row) => where(funcOf(row)), cell: (row) => <span className="font-mono text-2xs text-muted" title={where(funcOf(row))}>{where(funcOf(row))}</span>, width: 'minmax(8rem, 1.5fr)' },
     );
     return list;
-  }, [table, view, funcs, info, fills, theme, stats]);
+  }, [table, view, funcs, info, fills, theme, stats, sandwich]);
   const filter = useMemo(() => {
     const wanted = filterText.toLowerCase();
     if (!table || (!wanted && crateFilter < 0 && moduleFilter < 0 && !matched)) return undefined;
@@ -165,6 +166,7 @@ function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText
   const theme = useApp((state) => state.theme);
   const [selected, setSelected] = useState(-1);
   const table = view?.tables?.[which];
+  const sandwich = useTab((tab) => tab.query.mode === 'sandwich');
   const columns = useMemo<TableColumn[]>(() => {
     if (!table || !view) return [];
     const colors = palette(theme === 'dark');
@@ -178,7 +180,7 @@ function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText
           </span>
         ),
       },
-      ...valueColumns(table, view.metric.unit, view.value[0]),
+      ...valueColumns(table, view.metric.unit, Math.max(view.value[0], sandwich ? view.status.inWindow : 0)),
     ];
     if (which === 'modules') {
       list.push(
@@ -187,7 +189,7 @@ function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText
       );
     }
     return list;
-  }, [table, view, info, which, theme]);
+  }, [table, view, info, which, theme, sandwich]);
   const filter = useMemo(() => {
     const wanted = filterText.toLowerCase();
     return table && wanted ? (row: number): boolean => groupName(info, which, table.key[row]).toLowerCase().includes(wanted) : undefined;

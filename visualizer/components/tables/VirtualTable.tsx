@@ -54,6 +54,8 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
   const first = Math.max(0, Math.floor(view.top / ROW) - 4);
   const last = Math.min(order.length, Math.ceil((view.top + view.height) / ROW) + 4);
   const grid = { gridTemplateColumns: columns.map((one) => one.width).join(' ') };
+  // Header and rows are separate grids: the same least width keeps their columns in line when the table scrolls sideways.
+  const least = { minWidth: `${columns.reduce((sum, one) => sum + Number(/[\d.]+/.exec(one.width)?.[0] ?? 0), 1.5)}rem` };
 
   const key = (event: React.KeyboardEvent): void => {
     const at = selected >= 0 ? order.indexOf(selected) : -1;
@@ -68,7 +70,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
 
   return (
     <div ref={scroller} role="grid" tabIndex={0} aria-label={label} aria-rowcount={order.length + 1} data-testid={`table-${label}`} className="min-h-0 flex-1 overflow-auto text-xs" onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={key}>
-      <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid h-6 min-w-max items-center border-b border-line bg-panel px-3 text-2xs text-muted" style={grid}>
+      <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid h-6 items-center border-b border-line bg-panel px-3 text-2xs text-muted" style={{ ...grid, ...least }}>
         {columns.map((one) => (
           <div key={one.id} role="columnheader" aria-sort={one === column ? (sort.up ? 'ascending' : 'descending') : 'none'} className={`min-w-0 truncate pr-3 last:pr-0 ${one.number ? 'text-right' : ''}`} title={one.title}>
             <button type="button" className={`cursor-pointer truncate hover:text-fg ${one === column ? 'font-semibold text-fg' : ''}`} onClick={() => setSort({ id: one.id, up: one === column ? !sort.up : false })}>
@@ -78,7 +80,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
         ))}
       </div>
       {order.length === 0 && <div className="px-3 py-4 text-muted" role="row"><div role="gridcell">{empty}</div></div>}
-      <div role="presentation" className="relative min-w-max" style={{ height: order.length * ROW }}>
+      <div role="presentation" className="relative" style={{ height: order.length * ROW, ...least }}>
         {order.slice(first, last).map((row, i) => (
           <div
             key={row}

@@ -30,7 +30,8 @@ export function Timeline() {
   const [cursor, setCursor] = useState<{ x: number; ms: number } | null>(null);
   const drag = useRef<{ grip: Grip; startMs: number; window: TimeWindow | null; before: Query; moved: boolean } | null>(null);
 
-  const lanes = useMemo(() => (info ? lanesOf(info) : []), [info]);
+  const narrow = width > 0 && width < 640;
+  const lanes = useMemo(() => (info ? lanesOf(info).slice(0, narrow ? 3 : 12) : []), [info, narrow]);
   const end = info ? axisEnd(info) : 0;
   const [from, to] = range ?? [0, end];
   const interval = info?.side.timeline.intervalMs || 100;
@@ -261,7 +262,7 @@ function Marker({ event, x, low, high, height, active }: { event: TimelineEvent;
         data-testid={spike ? 'spike' : 'mark'}
         aria-label={`${spike ? 'Spike' : event.type} at ${clock(event.startMs)}: ${event.text}`}
         title={event.text}
-        className={`absolute flex size-6 -translate-x-1/2 cursor-pointer items-center justify-center text-2xs ${active ? 'text-accent' : spike ? 'text-bad' : 'text-muted'}`}
+        className={`absolute flex h-6 w-4 -translate-x-1/2 cursor-pointer items-center justify-center text-2xs ${active ? 'text-accent' : spike ? 'text-bad' : 'text-muted'}`}
         style={{ left: x, top: -3 }}
         onPointerDown={(down) => down.stopPropagation()}
         onClick={() => void store.openSpike(event)}

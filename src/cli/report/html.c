@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/html.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/alloc.h"
+
+static const char placeholder[] = "/*RUSTSCOPE_SESSION*/";
+
+struct html_page html_page(void)
+{
+    const char *page = (const char *)viewer_page;
+    const char *at = memmem(page, viewer_page_bytes, placeholder, sizeof(placeholder) - 1);
+
+    if (!at)
+        bug("the visualizer's page has no place for a session");
+    return (struct html_page){
+        .head = page,
+        .head_bytes = (size_t)(at - page),
+        .tail = at + sizeof(placeholder) - 1,
+        .tail_bytes = viewer_page_bytes - (size_t)(at - page) - (sizeof(placeholder) - 1),
+    };
+}
+
+char *html_json_string(const char *text)
+{
+    char *json = xmalloc(strlen(text) * 6 + 3);
+    char *out = json;
+
+    *out++ = '"';
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == '"' || *c == '\\' || *c == '<' || *c == '>' || *c == '&')
+            out += sprintf(out, "\\u%04x", *c);
+        else
+            *out++ = (char)*c;
+    }
+    *out++ = '"';
+    *out = '\0';
+    return json;
+}
+
+/* Bytes become base64 in whole triples; up to two wait for the next ones. */
+struct base64 {
+    FILE *to;
+    unsigned char held[3];
+    size_t held_count;
+};
+
+static void base64_triple(FILE *to, const unsigned char *in, size_t count)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned value = (unsigned)in[0] << 16 | (count > 1 ? (unsigned)in[1] << 8 : 0) | (count > 2 ? in[2] : 0);
+    char out[4] = {digits[value >> 18], digits[value >> 12 & 63], count > 1 ? digits[value >> 6 & 63] : '=',
+                   count > 2 ? digits[value & 63] : '='};
+
+    fwrite(out, 1, sizeof(out), to);
+}
+
+static void base64_add(struct base64 *b, const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        b->held[b->held_count++] = bytes[i];
+        if (b->held_count == 3) {
+            base64_triple(b->to, b->held, 3);
+            b->held_count = 0;
+        }
+    }
+}
+
+static void base64_end(struct base64 *b)
+{
+    if (b->held_count)
+        base64_triple(b->to, b->held, b->held_count);
+    b->held_count = 0;
+}
+
+static void deflate_into(z_stream *z, struct base64 *b, int flush)
+{
+    unsigned char buf[16384];
+
+    do {
+        z->next_out = buf;
+        z->avail_out = sizeof(buf);
+        deflate(z, flush);
+        base64_add(b, buf, sizeof(buf) - z->avail_out);
+    } while (!z->avail_out);
+}
+
+/* The session, gzipped, as base64 on TO. */
+static int write_session(FILE *from, FILE *to)
+{
+    struct base64 b = {.to = to};
+    unsigned char buf[65536];
+    z_stream z = {0};
+    bool gzipped = false;
+    uint64_t total = 0;
+    size_t len;
+
+    /* Level 9: a report is written once and mailed around. */
+    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return -ENOMEM;
+    while ((len = fread(buf, 1, sizeof(buf), from)) > 0) {
+        if (!total)
+            gzipped = len > 2 && buf[0] == 0x1f && buf[1] == 0x8b;
+        total += len;
+        if (gzipped) {
+            base64_add(&b, buf, len);
+        } else {
+            z.next_in = buf;
+            z.avail_in = (unsigned)len;
+            deflate_into(&z, &b, Z_NO_FLUSH);
+        }
+    }
+    if (!gzipped)
+        deflate_into(&z, &b, Z_FINISH);
+    deflateEnd(&z);
+    base64_end(&b);
+    return ferror(from) ? -errno : total ? 0 : -ENODATA;
+}
+
+static int write_page(FILE *from, const char *name, FILE *to, uint64_t *bytes)
+{
+    struct html_page page = html_page();
+    char *json_name = html_json_string(name);
+    int rc;
+
+    fwrite(page.head, 1, page.head_bytes, to);
+    fprintf(to, "{\"name\":%s,\"gzip\":\"", json_name);
+    rc = write_session(from, to);
+    fputs("\"}", to);
+    fwrite(page.tail, 1, page.tail_bytes, to);
+    free(json_name);
+    if (!rc && (fflush(to) || ferror(to)))
+        rc = -errno;
+    *bytes = (uint64_t)ftello(to);
+    return rc;
+}
+
+static int cannot_write(struct rs_err *err, int rc, const char *path)
+{
+    return rs_err_set(err, rc, "cannot write %s: %s", path, strerror(-rc));
+}
+
+static int write_replacing(FILE *from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
+{
+    char *temporary = xasprintf("%s.XXXXXX", html_path);
+    mode_t mask = umask(0);
+    FILE *to = NULL;
+    int rc = 0;
+    int fd;
+
+    umask(mask);
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0 || !(to = fdopen(fd, "w"))) {
+        rc = cannot_write(err, -errno, html_path);
+        goto out;
+    }
+    rc = write_page(from, name, to, bytes);
+    if (!rc && fchmod(fd, 0666 & ~mask) < 0)
+        rc = -errno;
+    if (fclose(to) && !rc)
+        rc = -errno;
+    if (!rc && rename(temporary, html_path) < 0)
+        rc = -errno;
+    if (rc) {
+        unlink(temporary);
+        if (rc == -ENODATA)
+            rs_err_set(err, rc, "%s is empty: there is no session to put into a report", name);
+        else
+            cannot_write(err, rc, html_path);
+    }
+out:
+    free(temporary);
+    return rc;
+}
+
+int html_write(const char *session_path, const char *html_path, uint64_t *bytes, struct rs_err *err)
+{
+    bool input = strcmp(session_path, "-");
+    const char *slash = strrchr(session_path, '/');
+    const char *name = !input ? "stdin" : slash ? slash + 1 : session_path;
+    FILE *from = input ? fopen(session_path, "re") : stdin;
+    struct stat st;
+    int rc = 0;
+
+    *bytes = 0;
+    if (!from)
+        return rs_err_set(err, -errno, "cannot read %s: %s", session_path, strerror(errno));
+    if (!fstat(fileno(from), &st) && S_ISDIR(st.st_mode))
+        rc = rs_err_set(err, -EISDIR, "cannot read %s: it is a directory", session_path);
+    else if (!strcmp(html_path, "-"))
+        rc = write_page(from, name, stdout, bytes);
+    else if (!stat(html_path, &st) && S_ISDIR(st.st_mode))
+        rc = cannot_write(err, -EISDIR, html_path);
+    else
+        rc = write_replacing(from, name, html_path, bytes, err);
+    if (input)
+        fclose(from);
+    return rc;
+}

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: MIT
+// Every view and every key, on a session with planted truths (session.mjs).
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { json, newPage, open, settled, startBrowser, state, untroubled } from './browser.mjs';
+import { makeSession } from './session.mjs';
+
+let browser;
+let page;
+const session = json('ingest.json', makeSession());
+const REHASH = 'hashbrown::raw::RawTable<T,A>::reserve_rehash';
+
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  await page?.close();
+  page = await newPage(browser.context);
+  await open(page, [session]);
+});
+
+const press = async (...keys) => {
+  for (const key of keys) await page.keyboard.press(key);
+  await settled(page);
+};
+const chips = () => page.locator('[data-testid=chip]').allInnerTexts();
+const flame = () => page.locator('[data-testid=flame-main]');
+const clickFrame = async (name) => {
+  const at = await page.evaluate((wanted) => {
+    const { tab } = globalThis.rustscope;
+    const made = globalThis.rustscopeFlame;
+    const func = tab.info.funcs.names.indexOf(wanted);
+    let best = -1;
+    for (let i = 1; i < tab.main.topology.count; i++) if (tab.main.topology.func[i] === func && (best < 0 || tab.main.value[i] > tab.main.value[best])) best = i;
+    const [left, right] = made.renderer.span(best);
+    return { x: (Math.max(0, left) + Math.min(right, made.renderer.width)) / 2, y: made.renderer.rowTop(made.renderer.rowOf(best)) + 8 };
+  }, name);
+  await flame().locator('canvas').click({ position: at });
+  await page.waitForTimeout(80);
+};
+const brush = async (from, to) => {
+  const box = await page.locator('[data-testid=timeline]').boundingBox();
+  const plot = box.width - 96 - 64;
+  const x = (share) => box.x + 96 + plot * share;
+  await page.mouse.move(x(from), box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(x((from + to) / 2), box.y + 60, { steps: 3 });
+  await page.mouse.move(x(to), box.y + 60, { steps: 3 });
+  await page.mouse.up();
+  await settled(page);
+};
+
+test('a session shows its facts, timeline, flame graph and tables', async () => {
+  assert.equal(await page.locator('[data-testid=session-name]').innerText(), 'ingest');
+  const shown = await state(page);
+  assert.ok(shown.nodes > 40 && shown.total > 5e6);
+  assert.equal(shown.total, shown.whole);
+  assert.ok(await page.locator('[data-testid="table-Functions"] [role=row]').count() > 5);
+  assert.equal(await page.locator('[data-testid=spike]').count(), 2);
+  const painted = await page.evaluate(() => {
+    const canvas = document.querySelector('[data-testid=flame-main] canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, 120);
+    const seen = new Set();
+    for (let i = 0; i < data.length; i += 4 * 97) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+    return seen.size;
+  });
+  assert.ok(painted > 6, `only ${painted} colours on the canvas`);
+  await untroubled(page);
+});
+
+test('brushing re-filters the flame graph, the tables and the status line; a click outside takes it back', async () => {
+  const whole = await state(page);
+  await brush(0.1, 0.3);
+  const part = await state(page);
+  assert.ok(part.query.window.fromMs >= 1300 && part.query.window.toMs <= 4400);
+  assert.ok(part.shown > whole.shown * 0.1 && part.shown < whole.shown * 0.3);
+  assert.match((await chips()).join(), /window 1\.\d+ s–4\.\d+ s/);
+  const self = await page.evaluate(() => globalThis.rustscope.tab.main.tables.functions.self.reduce((sum, value) => sum + value, 0));
+  assert.ok(Math.abs(self - part.total) < 1, 'the table adds up to the graph');
+  const box = await page.locator('[data-testid=timeline]').boundingBox();
+  await page.mouse.click(box.x + box.width * 0.8, box.y + 60);
+  await settled(page);
+  assert.equal((await state(page)).query.window, null);
+  await untroubled(page);
+});
+
+test('the window moves by drag and by keys', async () => {
+  await brush(0.2, 0.4);
+  const first = (await state(page)).query.window;
+  const box = await page.locator('[data-testid=brush]').boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + 30);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 120, box.y + 30, { steps: 4 });
+  await page.mouse.up();
+  await settled(page);
+  const moved = (await state(page)).query.window;
+  assert.ok(moved.fromMs > first.fromMs + 500);
+  assert.equal(Math.round(moved.toMs - moved.fromMs), Math.round(first.toMs - first.fromMs));
+  await page.locator('[data-testid=brush]').focus();
+  await press('ArrowRight');
+  assert.equal(Math.round((await state(page)).query.window.fromMs - moved.fromMs), 100);
+});
+
+test('a spike selects its window and names the functions and allocation paths behind it', async () => {
+  await page.locator('[data-testid=spike]').first().click();
+  await settled(page);
+  const { query } = await state(page);
+  assert.ok(Math.abs(query.window.fromMs - 7800) <= 100 && Math.abs(query.window.toMs - 9700) <= 100);
+  assert.match(await page.locator('[data-testid=spike-functions]').innerText(), /RawTable::reserve_rehash/);
+  assert.match(await page.locator('[data-testid=spike-allocations]').innerText(), /reserve_rehash/);
+  const first = page.locator('[data-testid="table-Functions"] [role=row]').nth(1);
+  assert.match(await first.innerText(), /reserve_rehash/);
+  await press(']');
+  assert.ok((await state(page)).query.window.fromMs > 8000);
+});
+
+test('every metric can be shown; those of the whole session say so under a window', async () => {
+  const options = await page.locator('[data-testid=metric] option').allInnerTexts();
+  for (const wanted of ['CPU time', 'Off-CPU time', 'Bytes allocated', 'Net bytes', 'Allocations', 'Peak', 'Leaked bytes', 'Temporary allocations', 'Instrumented scopes']) assert.ok(options.includes(wanted), wanted);
+  await brush(0.2, 0.5);
+  for (const label of options) {
+    await page.locator('[data-testid=metric]').selectOption({ label });
+    await settled(page);
+    const whole = await page.evaluate(() => !globalThis.rustscope.tab.main.metric.windowed);
+    assert.equal(await page.locator('[data-testid=ignores]').count(), whole ? 1 : 0, label);
+    assert.ok((await state(page)).total > 0, label);
+  }
+  await untroubled(page);
+});
+
+test('top-down, bottom-up and sandwich have equal totals; the flip keeps search, filters and window', async () => {
+  await brush(0.3, 0.6);
+  await page.keyboard.press('/');
+  await page.keyboard.type('serde');
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => globalThis.rustscope.search('serde', false));
+  const down = await state(page);
+  await press('2');
+  const up = await state(page);
+  assert.equal(up.query.mode, 'bottom-up');
+  assert.ok(Math.abs(up.total - down.total) < 1);
+  assert.deepEqual(up.query.window, down.query.window);
+  assert.ok(up.search.hits > 0 && Math.abs(up.search.share - down.search.share) > -1);
+  await press('1', 'x');
+  assert.equal((await state(page)).query.flame, true);
+  assert.equal(await page.evaluate(() => globalThis.rustscopeFlame.renderer.flip), 1);
+  await press('x');
+  await clickFrame('ingest::index::Index::insert');
+  await press('s');
+  const sandwich = await state(page);
+  assert.equal(sandwich.query.mode, 'sandwich');
+  assert.equal(await page.locator('[data-testid=flame-callers]').count(), 1);
+  const halves = await page.evaluate(() => [globalThis.rustscope.tab.main.value[0], globalThis.rustscope.tab.callers.value[0]]);
+  assert.ok(Math.abs(halves[0] - halves[1]) < 1);
+  await untroubled(page);
+});
+
+test('undo and redo walk through every change', async () => {
+  await press('2', 'y', 'x');
+  await brush(0.1, 0.2);
+  const last = (await state(page)).query;
+  await press('u');
+  assert.equal((await state(page)).query.window, null);
+  await press('Control+z', 'Control+z', 'u');
+  const first = (await state(page)).query;
+  assert.equal(first.mode, 'top-down');
+  assert.equal(first.onlyMyCode, false);
+  await press('U', 'U', 'Control+Shift+z', 'Control+y');
+  assert.deepEqual((await state(page)).query, last);
+});
+
+test('only my code and hidden layers charge callers, and nothing gets lost', async () => {
+  const all = await state(page);
+  await press('y');
+  const mine = await state(page);
+  assert.ok(Math.abs(mine.total - all.total) < 1);
+  const names = await page.evaluate(() => [...new Set([...globalThis.rustscope.tab.main.topology.func].filter((func) => func >= 0).map((func) => globalThis.rustscope.tab.info.funcs.names[func]))]);
+  assert.ok(names.includes('ingest::worker::handle') && !names.some((name) => /tokio|serde_json|hashbrown|malloc/.test(name)), names.join());
+  assert.match(await page.locator('[data-testid=status]').innerText(), /charged to callers/);
+  await press('y');
+  await page.locator('[data-testid=layer-dep]').click();
+  await settled(page);
+  assert.ok(Math.abs((await state(page)).total - all.total) < 1);
+  assert.match((await chips()).join(), /dep hidden \(charged to callers\)/);
+});
+
+test('merge, focus, drop, collapse and presets are chips that come off', async () => {
+  for (const [key, label] of [['f', /focus: ingest::index::Index::insert/], ['m', /merged/], ['d', /dropped/], ['c', /collapsed/], ['C', /crate collapsed: ingest/], ['M', /crate merged: ingest/]]) {
+    await clickFrame('ingest::index::Index::insert');
+    await press(key);
+    assert.match((await chips()).join(), label, key);
+    const before = await state(page);
+    assert.ok(before.total > 0, key);
+    await page.locator('[data-testid=chip] button').last().click();
+    await settled(page);
+    assert.equal((await state(page)).query.transforms.length, 0, key);
+  }
+  await page.locator('[data-testid=more]').click();
+  await page.getByRole('menuitemcheckbox', { name: 'Hide tokio' }).click();
+  await settled(page);
+  assert.match((await chips()).join(), /tokio hidden/);
+  assert.equal(await page.evaluate(() => [...globalThis.rustscope.tab.main.topology.func].some((func) => func >= 0 && globalThis.rustscope.tab.info.funcs.names[func].startsWith('tokio::'))), false);
+  await press('r');
+  assert.equal((await state(page)).query.recursion, 'direct');
+  const walks = await page.evaluate(() => {
+    const { main, info } = globalThis.rustscope.tab;
+    return [...main.topology.func].filter((func) => func >= 0 && info.funcs.names[func] === 'ingest::dedup::walk').length;
+  });
+  assert.equal(walks, 1, 'four recursive frames became one');
+});
+
+test('zoom by double click, keys, wheel, minimap; Escape and 0 come back', async () => {
+  const box = await flame().locator('canvas').boundingBox();
+  await clickFrame('ingest::parse::line');
+  await page.keyboard.press('Escape');
+  const at = await page.evaluate(() => {
+    const { tab } = globalThis.rustscope;
+    const made = globalThis.rustscopeFlame;
+    const func = tab.info.funcs.names.indexOf('ingest::parse::line');
+    const node = [...tab.main.topology.func].indexOf(func);
+    const [left, right] = made.renderer.span(node);
+    return { x: (left + right) / 2, y: made.renderer.rowTop(made.renderer.rowOf(node)) + 8 };
+  });
+  await flame().locator('canvas').dblclick({ position: at });
+  await settled(page);
+  const zoomed = (await state(page)).query;
+  assert.ok(zoomed.to - zoomed.from < 0.9 && zoomed.to - zoomed.from > 0.1);
+  assert.match((await chips()).join(), /zoomed/);
+  await press('0');
+  assert.deepEqual([(await state(page)).query.from, (await state(page)).query.to], [0, 1]);
+  await press('+', '+');
+  assert.ok(Math.abs((await state(page)).query.to - (await state(page)).query.from - 0.25) < 0.01);
+  await press('>');
+  assert.ok((await state(page)).query.from > 0.4);
+  await press('-', '-');
+  await page.mouse.move(box.x + 300, box.y + 60);
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -300);
+  await page.keyboard.up('Control');
+  await settled(page);
+  assert.ok((await state(page)).query.to - (await state(page)).query.from < 0.9);
+  const map = await page.locator('[data-testid=minimap]').boundingBox();
+  await page.mouse.move(map.x + map.width * 0.2, map.y + 8);
+  await page.mouse.down();
+  await page.mouse.move(map.x + map.width * 0.6, map.y + 8, { steps: 4 });
+  await page.mouse.up();
+  await settled(page);
+  const ranged = (await state(page)).query;
+  assert.ok(Math.abs(ranged.from - 0.2) < 0.02 && Math.abs(ranged.to - 0.6) < 0.02);
+  await untroubled(page);
+});
+
+test('the hover card tells name, shares, place and crate', async () => {
+  await clickFrame('serde_json::read::SliceRead::parse_str');
+  const box = await flame().locator('canvas').boundingBox();
+  const at = await page.evaluate(() => {
+    const made = globalThis.rustscopeFlame;
+    const { node } = globalThis.rustscope.tab.selection;
+    return { x: made.renderer.span(node)[0] + 20, y: made.renderer.rowTop(made.renderer.rowOf(node)) + 8 };
+  });
+  await page.mouse.move(box.x + at.x + 2, box.y + at.y);
+  const card = await page.locator('[data-testid=hover-card]').innerText();
+  for (const part of [/serde_json::read::SliceRead::parse_str/, /total/, /self/, /%/, /serde_json\/src\/read\.rs:480/, /dep/]) assert.match(card, part);
+});
+
+test('arrow keys walk the tree and the hidden tree says where they stand', async () => {
+  await flame().focus();
+  await press('ArrowDown', 'ArrowDown', 'ArrowDown');
+  const { selected } = await state(page);
+  assert.equal(selected, 'tokio::runtime::task::raw::poll');
+  const tree = await page.locator('[data-testid=aria-tree]').innerText();
+  assert.match(tree, /tokio::runtime::task::raw::poll/);
+  await press('ArrowUp');
+  assert.equal((await state(page)).selected, 'tokio::runtime::scheduler::multi_thread::worker::run');
+  await press('Enter');
+  assert.ok((await state(page)).query.to < 1);
+});
+
+test('search counts matches and share, steps through them, knows regular expressions', async () => {
+  await page.keyboard.press('/');
+  await page.keyboard.type('serde_json');
+  await page.waitForTimeout(150);
+  assert.match(await page.locator('[data-testid=matches]').first().innerText(), /\d+ matches, \d+(\.\d)? %/);
+  const { search } = await state(page);
+  assert.ok(search.hits >= 2 && search.share > 0.3 && search.share < 0.6);
+  await page.keyboard.press('Enter');
+  await settled(page);
+  assert.match((await state(page)).selected, /serde_json/);
+  await page.evaluate(() => document.activeElement.blur());
+  const first = await page.evaluate(() => globalThis.rustscope.tab.selection.node);
+  await press('n');
+  assert.notEqual(await page.evaluate(() => globalThis.rustscope.tab.selection.node), first);
+  await press('N');
+  assert.equal(await page.evaluate(() => globalThis.rustscope.tab.selection.node), first);
+  await page.getByRole('button', { name: 'Regular expression' }).first().click();
+  await page.locator('[data-testid=search]').first().fill('^ingest::(parse|index)');
+  await page.waitForTimeout(150);
+  assert.ok((await state(page)).search.hits >= 2);
+  await page.locator('[data-testid=search]').first().fill('([');
+  await page.waitForTimeout(150);
+  assert.match(await page.locator('[data-testid=matches]').first().innerText(), /regular expression/i);
+  await untroubled(page);
+});
+
+test('tables sort, filter, select and drill down from crate to functions', async () => {
+  const firstRow = () => page.locator('#table-panel [role=row]').nth(1).innerText();
+  const bySelf = await firstRow();
+  await page.getByRole('columnheader', { name: /Total/ }).locator('button').click();
+  assert.notEqual(await firstRow(), bySelf);
+  await page.locator('[data-testid=filter]').fill('rehash');
+  await page.waitForTimeout(100);
+  assert.match(await firstRow(), /reserve_rehash/);
+  await page.locator('#table-panel [role=row]').nth(1).click();
+  assert.equal((await state(page)).selected, REHASH);
+  assert.match(await page.locator('[data-testid=selected]').innerText(), /HashMap::insert/);
+  await page.waitForSelector('[data-testid=hot-in] button');
+  await page.locator('[data-testid=filter]').fill('');
+  await page.locator('[data-testid=tab-crates]').click();
+  await page.locator('#table-panel [role=row]', { hasText: 'serde_json' }).dblclick();
+  await page.waitForTimeout(100);
+  assert.equal((await state(page)).table, 'functions');
+  const rows = await page.locator('#table-panel [role=row]').allInnerTexts();
+  assert.ok(rows.slice(1).every((row) => row.includes('serde_json')), rows.join('|'));
+});
+
+test('"hot in" takes the window in which a function was hot', async () => {
+  await page.evaluate((name) => globalThis.rustscope.select(globalThis.rustscope.tab.info.funcs.names.indexOf(name)), REHASH);
+  await page.waitForSelector('[data-testid=hot-in] button');
+  await page.waitForTimeout(200);
+  const hottest = await page.evaluate(() => {
+    const bars = [...document.querySelectorAll('[data-testid=hot-in] button')];
+    const heights = bars.map((bar) => parseFloat(bar.firstElementChild.style.height) || 0);
+    bars[heights.indexOf(Math.max(...heights))].click();
+    return heights.length;
+  });
+  assert.ok(hottest > 20);
+  await settled(page);
+  const { window } = (await state(page)).query;
+  assert.ok(window.fromMs >= 7500 && window.toMs <= 10000, JSON.stringify(window));
+});
+
+test('memory, threads, scopes and benchmarks have their panes', async () => {
+  await page.locator('[data-testid=tab-memory]').click();
+  const memory = await page.locator('[data-testid=memory]').innerText();
+  for (const part of [/peak/, /temporary/, /live at exit/i, /Lifetimes/i, /Sizes/i]) assert.match(memory, part);
+  await page.locator('[data-testid=tab-threads]').click();
+  await page.locator('[data-testid=threads] button', { hasText: 'store-writer' }).click();
+  await settled(page);
+  assert.match((await chips()).join(), /thread store-writer/);
+  const writer = await state(page);
+  assert.ok(writer.shown > 0 && writer.shown < writer.inWindow * 1.0001 && writer.shown < writer.whole * 0.3);
+  await page.locator('[data-testid=tab-scopes]').click();
+  assert.match(await page.locator('[data-testid=scopes]').innerText(), /handle[\s\S]*Outliers/i);
+  await page.locator('[data-testid=tab-benchmarks]').click();
+  assert.match(await page.locator('[data-testid=benchmarks]').innerText(), /parse\/event[\s\S]*95 % interval/);
+  await untroubled(page);
+});
+
+test('panes without data say what would fill them, and the command', async () => {
+  await open(page, [{ name: 'a.folded', data: 'main;work 3\nmain;rest 1\n' }]);
+  for (const [tab, command] of [['memory', /rustscope -- /], ['threads', /rustscope -- /], ['scopes', /rustscope_scope/], ['benchmarks', /rustscope bench/]]) {
+    await page.locator(`[data-testid=tab-${tab}]`).click();
+    assert.match(await page.locator('[data-testid=empty]').innerText(), command, tab);
+  }
+  assert.match(await page.locator('[aria-label=Timeline]').innerText(), /No time axis/);
+});
+
+test('insights name the planted troubles, with their thresholds', async () => {
+  await page.waitForSelector('[data-testid=insight]');
+  const { insights } = await state(page);
+  assert.ok(insights.length > 0);
+  await page.locator('[data-testid=insight] > button').first().click();
+  assert.match(await page.locator('[data-testid=insight]').first().innerText(), /Try:[\s\S]*Rule /);
+});
+
+test('the address keeps the view and opens it again', async () => {
+  await press('2', 'y');
+  await brush(0.5, 0.7);
+  await page.evaluate(() => globalThis.rustscope.search('ingest', false));
+  await page.waitForTimeout(400);
+  const wanted = await state(page);
+  const { hash } = new URL(page.url());
+  assert.match(hash, /d=bottom-up/);
+  await page.evaluate(() => { location.hash = '#d=top-down'; });
+  await settled(page);
+  await page.evaluate((text) => { location.hash = text; }, hash);
+  await settled(page);
+  const again = await state(page);
+  assert.deepEqual({ ...again.query }, { ...wanted.query });
+  assert.equal(again.search.hits, wanted.search.hits);
+});
+
+test('two sessions compare: totals, regressions, improvements, both directions', async () => {
+  await open(page, [json('next.json', makeSession({ spike: false, seed: 8, name: 'next' }))]);
+  assert.equal(await page.getByRole('tab', { name: /ingest|next/ }).count(), 2);
+  await page.locator('[data-testid=compare]').click();
+  await page.waitForSelector('[data-testid=compare-total]');
+  assert.match(await page.locator('[data-testid=compare-total]').innerText(), /→/);
+  await page.getByRole('tab', { name: 'Improvements' }).click();
+  assert.match(await page.locator('[data-testid="table-Changes"]').innerText(), /reserve_rehash[\s\S]*gone/);
+  await page.getByRole('button', { name: 'Absolute' }).click();
+  await page.getByRole('button', { name: 'Bottom-up' }).click();
+  await page.waitForTimeout(300);
+  assert.equal(await page.locator('[data-testid=compare-view] .text-bad', { hasText: 'not' }).count(), 0);
+  await untroubled(page);
+});
+
+test('exports give files of what is shown', async () => {
+  for (const [label, test_] of [['SVG picture', /^<(\?xml|svg)[\s\S]*<\/svg>\s*$/], ['Folded stacks', /;ingest::worker::handle.* \d+/], ['speedscope JSON', /"\$schema"/], ['CSV of functions', /reserve_rehash/], ['PNG picture', /PNG/]]) {
+    await page.locator('[data-testid=export]').click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: label }).click()]);
+    const content = readFileSync(await download.path(), 'latin1');
+    assert.match(content, test_, label);
+    assert.match(download.suggestedFilename(), /^ingest\./);
+  }
+  await untroubled(page);
+});
+
+test('the ? sheet lists the keys and Escape closes it', async () => {
+  await press('?');
+  assert.equal(await page.locator('dialog[open]').count(), 1);
+  assert.match(await page.locator('dialog').innerText(), /bottom-up/);
+  await press('Escape');
+  assert.equal(await page.locator('dialog[open]').count(), 0);
+});
+
+test('keys typed into a field stay there; light and dark are one key apart', async () => {
+  await page.locator('[data-testid=filter]').fill('');
+  await page.locator('[data-testid=filter]').focus();
+  await page.keyboard.type('xyg2');
+  const { query } = await state(page);
+  assert.equal(query.mode, 'top-down');
+  assert.equal(query.flame, false);
+  await page.evaluate(() => document.activeElement.blur());
+  const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+  await press('g');
+  assert.notEqual(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+});
+
+test('the context menu does what its letters say', async () => {
+  await clickFrame('ingest::parse::line');
+  const at = await page.evaluate(() => {
+    const made = globalThis.rustscopeFlame;
+    const { node } = globalThis.rustscope.tab.selection;
+    return { x: made.renderer.span(node)[0] + 20, y: made.renderer.rowTop(made.renderer.rowOf(node)) + 8 };
+  });
+  await flame().locator('canvas').click({ position: at, button: 'right' });
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('[role=menu]').count(), 0);
+  await flame().locator('canvas').click({ position: at, button: 'right' });
+  await page.getByRole('menuitem', { name: /^Focus/ }).click();
+  await settled(page);
+  assert.match((await chips()).join(), /focus: ingest::parse::line/);
+});
+
+test('the sample session opens from the first screen', async () => {
+  const fresh = await newPage(browser.context);
+  await fresh.locator('[data-testid=sample]').click();
+  await fresh.waitForSelector('[data-testid=status]');
+  await settled(fresh);
+  assert.ok((await state(fresh)).total > 0);
+  await untroubled(fresh);
+  await fresh.close();
+});
+
+test('reduced motion changes without animation', async () => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.keyboard.press('x');
+  await page.waitForTimeout(40);
+  assert.equal(await page.evaluate(() => globalThis.rustscopeFlame.renderer.flip), 1);
+});
+
+test('odd pixel ratios and resizing neither loop nor blank the canvas', async () => {
+  const client = await browser.context.newCDPSession(page);
+  for (const ratio of [0.9, 1.1, 1.25, 1.333, 1.5, 2]) {
+    await client.send('Emulation.setDeviceMetricsOverride', { width: 1201, height: 801, deviceScaleFactor: ratio, mobile: false });
+    await page.waitForTimeout(120);
+    const sizes = await page.evaluate(() => {
+      const canvas = document.querySelector('[data-testid=flame-main] canvas');
+      return { ratio: devicePixelRatio, device: canvas.width, css: canvas.clientWidth, parent: canvas.parentElement.clientWidth };
+    });
+    assert.ok(Math.abs(sizes.device - sizes.parent * sizes.ratio) <= 1 && sizes.css === sizes.parent, JSON.stringify(sizes));
+  }
+  await untroubled(page);
+});

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
-export const built = fileURLToPath(new URL('../out/index.html', import.meta.url));
+export const built = process.env.RUSTSCOPE_PAGE ?? fileURLToPath(new URL('../out/index.html', import.meta.url));
 export const artefacts = fileURLToPath(new URL('artefacts/', import.meta.url));
 mkdirSync(artefacts, { recursive: true });
 
@@ -30,6 +30,7 @@ export async function startBrowser({ viewport = { width: 1440, height: 900 }, ar
 /** A page whose troubles are collected in page.troubles, and its requests beyond itself in page.requests. */
 export async function newPage(context, address = pathToFileURL(built).href) {
   const page = await context.newPage();
+  page.setDefaultTimeout(8000);
   page.troubles = [];
   page.requests = [];
   page.on('console', (message) => message.type() === 'error' && page.troubles.push(message.text()));
@@ -49,20 +50,17 @@ export async function untroubled(page) {
   assert.deepEqual(await page.evaluate(() => globalThis.violations), []);
 }
 
-/** Opens files (paths, or {name, buffer}) through the picker, and waits for the first to be shown. */
+/** Opens files ({name, data}) as if they were dropped, and waits until the first is shown. */
 export async function open(page, files) {
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('o')]);
-  const before = await page.evaluate(() => document.querySelector('[data-testid=session-name]')?.textContent);
-  await chooser.setFiles(files.map((file) => (typeof file === 'string' ? file : { name: file.name, mimeType: 'application/octet-stream', buffer: Buffer.from(file.data) })));
-  await page.waitForFunction(() => !document.querySelector('[data-testid=loading]') && (document.querySelector('[data-testid=status]') || document.querySelector('[data-testid=message]')));
-  void before;
+  await page.evaluate((list) => globalThis.rustscope.load(list.map(({ name, text }) => ({ name, data: new Blob([text]) }))), files.map(({ name, data }) => ({ name, text: data })));
+  await page.waitForFunction(() => document.querySelector('[data-testid=status]') || document.querySelector('[data-testid=message]'));
   await settled(page);
 }
 
 /** No question is under way and the last frame is drawn. */
 export async function settled(page) {
   await page.waitForTimeout(60);
-  await page.waitForFunction(() => document.querySelector('[data-testid=status]') === null || globalThis.rustscope?.tab === null || !globalThis.rustscope?.tab?.busy);
+  await page.waitForFunction(() => !globalThis.rustscope?.tab?.busy);
   await page.waitForTimeout(320); // animations take up to 280 ms
 }
 

@@ -76,7 +76,13 @@ export function pickFiles(): void {
   const input = document.createElement('input');
   input.type = 'file';
   input.multiple = true;
-  input.onchange = () => openFiles(input.files ?? []);
+  input.hidden = true;
+  input.onchange = () => {
+    openFiles(input.files ?? []);
+    input.remove();
+  };
+  input.oncancel = () => input.remove();
+  document.body.append(input); // some browsers open no picker for an input outside the page
   input.click();
 }
 

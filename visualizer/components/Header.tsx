@@ -91,10 +91,10 @@ export function Header() {
       </div>
       {info && !comparing && <div className="px-3 pb-2 md:hidden"><SearchBox wide /></div>}
       {tabs.length > 1 && (
-        <div role="tablist" aria-label="Sessions" className="flex h-8 items-end gap-1 overflow-x-auto px-3">
+        <div role="group" aria-label="Sessions" className="flex h-8 items-end gap-1 overflow-x-auto px-3">
           {tabs.map((tab, i) => (
             <div key={tab.info.id} className={`flex h-7 max-w-64 items-center rounded-t border border-b-0 ${i === active && !comparing ? 'border-line bg-panel font-medium' : 'border-transparent text-muted'}`}>
-              <button type="button" role="tab" aria-selected={i === active} className="min-w-0 flex-1 cursor-pointer truncate px-2 text-xs" onClick={() => store.set({ active: i, compare: null })}>
+              <button type="button" data-testid="session-tab" aria-current={i === active ? 'page' : undefined} className="min-w-0 flex-1 cursor-pointer truncate px-2 text-xs" onClick={() => store.set({ active: i, compare: null })}>
                 {tab.info.name}
               </button>
               <button type="button" aria-label={`Close ${tab.info.name}`} className="cursor-pointer px-1.5 text-xs text-muted hover:text-fg" onClick={() => store.close(i)}>✕</button>

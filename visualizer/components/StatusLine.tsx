@@ -57,7 +57,7 @@ export function StatusLine() {
       {query.transforms.map((transform, i) => (
         <Chip key={i} label={transformLabel(info, transform)} onRemove={() => store.query({ transforms: query.transforms.filter((_, k) => k !== i) })} />
       ))}
-      {(query.from > 0 || query.to < 1) && <Chip label={`zoomed ${pct(query.to - query.from)}`} onRemove={() => store.zoomTo?.(0, 1)} />}
+      {(query.from > 0 || query.to < 1) && <Chip label={`zoomed ${pct(query.to - query.from)}`} onRemove={() => store.flame?.zoomTo(0, 1)} />}
     </footer>
   );
 }

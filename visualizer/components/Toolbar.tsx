@@ -86,7 +86,7 @@ export function Toolbar() {
         </div>
       )}
       <span className="flex-1" />
-      <MenuButton label="Colour, recursion and presets" testId="more" items={moreItems}>View ▾</MenuButton>
+      <MenuButton label="View: colour, layers, recursion, presets" testId="more" items={moreItems}>View <span aria-hidden="true">▾</span></MenuButton>
       <div className="flex shrink-0">
         <button type="button" className="btn btn-quiet w-7 px-0" data-testid="undo" aria-label="Undo" title="Undo (u)" disabled={!undo} onClick={() => store.undo()}>⟲</button>
         <button type="button" className="btn btn-quiet w-7 px-0" data-testid="redo" aria-label="Redo" title="Redo (U)" disabled={!redo} onClick={() => store.redo()}>⟳</button>

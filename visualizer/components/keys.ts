@@ -18,22 +18,6 @@ function onSelected(run: (func: number, tab: Tab) => void): (tab: Tab) => void {
   };
 }
 
-function zoomed(factor: number): (tab: Tab) => void {
-  return ({ query }) => {
-    const size = Math.min(1, (query.to - query.from) * factor);
-    const from = Math.max(0, Math.min(1 - size, (query.from + query.to) / 2 - size / 2));
-    store.zoomTo?.(from, from + size);
-  };
-}
-
-function panned(share: number): (tab: Tab) => void {
-  return ({ query }) => {
-    const size = query.to - query.from;
-    const from = Math.max(0, Math.min(1 - size, query.from + size * share));
-    store.zoomTo?.(from, from + size);
-  };
-}
-
 function spikes(step: 1 | -1): (tab: Tab) => void {
   return (tab) => {
     const list = tab.info.side.events.filter((event) => event.type.includes('spike'));
@@ -50,11 +34,11 @@ export const GROUPS: readonly { readonly title: string; readonly keys: readonly 
     { keys: ['3', 's'], shown: '3 or s', what: 'sandwich: callers and callees of the selection', run: () => setMode('sandwich') },
     { keys: ['x'], shown: 'x', what: 'flip: root at the top or the bottom', run: (tab) => store.query({ flame: !tab.query.flame }) },
     { keys: ['y'], shown: 'y', what: 'only my code', run: (tab) => store.query({ onlyMyCode: !tab.query.onlyMyCode, from: 0, to: 1 }) },
-    { keys: ['+', '='], shown: '+', what: 'zoom in', run: zoomed(0.5) },
-    { keys: ['-'], shown: '-', what: 'zoom out', run: zoomed(2) },
-    { keys: ['0'], shown: '0', what: 'show everything', run: () => store.zoomTo?.(0, 1) },
-    { keys: ['<', ','], shown: '<  >', what: 'pan', run: panned(-0.25) },
-    { keys: ['>', '.'], shown: '', what: '', run: panned(0.25) },
+    { keys: ['+', '='], shown: '+', what: 'zoom in', run: () => store.flame?.zoomBy(0.5) },
+    { keys: ['-'], shown: '-', what: 'zoom out', run: () => store.flame?.zoomBy(2) },
+    { keys: ['0'], shown: '0', what: 'show everything', run: () => store.flame?.zoomTo(0, 1) },
+    { keys: ['<', ','], shown: '<  >', what: 'pan', run: () => store.flame?.panBy(-0.25) },
+    { keys: ['>', '.'], shown: '', what: '', run: () => store.flame?.panBy(0.25) },
   ] },
   { title: 'Selected frame', keys: [
     { keys: ['f'], shown: 'f', what: 'focus: make it the root', run: onSelected((func) => store.transform({ kind: 'focus', func })) },

@@ -135,6 +135,7 @@ test('top-down, bottom-up and sandwich have equal totals; the flip keeps search,
   await page.keyboard.press('/');
   await page.keyboard.type('serde');
   await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
   await page.evaluate(() => globalThis.rustscope.search('serde', false));
   const down = await state(page);
   await press('2');
@@ -142,7 +143,7 @@ test('top-down, bottom-up and sandwich have equal totals; the flip keeps search,
   assert.equal(up.query.mode, 'bottom-up');
   assert.ok(Math.abs(up.total - down.total) < 1);
   assert.deepEqual(up.query.window, down.query.window);
-  assert.ok(up.search.hits > 0 && Math.abs(up.search.share - down.search.share) > -1);
+  assert.ok(up.search.hits > 0 && up.search.share > 0);
   await press('1', 'x');
   assert.equal((await state(page)).query.flame, true);
   assert.equal(await page.evaluate(() => globalThis.rustscopeFlame.renderer.flip), 1);
@@ -267,7 +268,7 @@ test('the hover card tells name, shares, place and crate', async () => {
 
 test('arrow keys walk the tree and the hidden tree says where they stand', async () => {
   await flame().focus();
-  await press('ArrowDown', 'ArrowDown', 'ArrowDown');
+  await press('ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown');
   const { selected } = await state(page);
   assert.equal(selected, 'tokio::runtime::task::raw::poll');
   const tree = await page.locator('[data-testid=aria-tree]').innerText();
@@ -394,7 +395,7 @@ test('the address keeps the view and opens it again', async () => {
 
 test('two sessions compare: totals, regressions, improvements, both directions', async () => {
   await open(page, [json('next.json', makeSession({ spike: false, seed: 8, name: 'next' }))]);
-  assert.equal(await page.getByRole('tab', { name: /ingest|next/ }).count(), 2);
+  assert.equal(await page.locator('[data-testid=session-tab]').count(), 2);
   await page.locator('[data-testid=compare]').click();
   await page.waitForSelector('[data-testid=compare-total]');
   assert.match(await page.locator('[data-testid=compare-total]').innerText(), /→/);
@@ -476,7 +477,8 @@ test('odd pixel ratios and resizing neither loop nor blank the canvas', async ()
   const client = await browser.context.newCDPSession(page);
   for (const ratio of [0.9, 1.1, 1.25, 1.333, 1.5, 2]) {
     await client.send('Emulation.setDeviceMetricsOverride', { width: 1201, height: 801, deviceScaleFactor: ratio, mobile: false });
-    await page.waitForTimeout(120);
+    await page.mouse.move(300, 300 + ratio * 20);
+    await page.waitForTimeout(150);
     const sizes = await page.evaluate(() => {
       const canvas = document.querySelector('[data-testid=flame-main] canvas');
       return { ratio: devicePixelRatio, device: canvas.width, css: canvas.clientWidth, parent: canvas.parentElement.clientWidth };

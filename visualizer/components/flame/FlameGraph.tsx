@@ -136,14 +136,14 @@ export function FlameGraph({ which, className = '' }: { which: 'main' | 'callers
     });
     controller.current = made;
     if (isMain) {
-      store.zoomTo = (from, to) => made.zoomTo(from, to);
+      store.flame = made;
       flameForTests(made);
     }
     return () => {
       made.destroy();
       controller.current = null;
       shown.current = null;
-      if (isMain) store.zoomTo = null;
+      if (isMain) store.flame = null;
     };
   }, [isMain]);
 
@@ -243,6 +243,11 @@ export function FlameGraph({ which, className = '' }: { which: 'main' | 'callers
           </p>
         )}
       </div>
+      {isMain && (
+        <p role="status" className="sr-only">
+          {info && view && selectedNode > 0 && selectedNode < view.topology.count ? `${nodeName(info, view, selectedNode)}, ${pct(view.value[selectedNode] / view.value[0])} of the total` : ''}
+        </p>
+      )}
       {isMain && <p id="flame-help" className="sr-only">Arrow keys move between frames, Enter zooms in, 0 shows everything, question mark lists all keys.</p>}
       {isMain && (
         <div className="h-6 shrink-0 cursor-ew-resize border-t border-line" title="Drag to choose a part, click to move there">
@@ -341,7 +346,6 @@ function AriaTree({ info, view, node }: { info: ProfileInfo; view: Loaded; node:
     <div className="sr-only" role="group" data-testid="aria-tree">
       {path.map((i, level) => item(i, level + 1))}
       {children.map((i) => item(i, path.length + 1))}
-      <div aria-live="polite" role="status">{node > 0 ? `${nodeName(info, view, node)}, ${pct(view.value[at] / total)} of the total` : ''}</div>
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { interpolateNumber } from 'd3-interpolate';
 import { pointer, select } from 'd3-selection';
 import { timer, type Timer } from 'd3-timer';
 import { zoom, zoomIdentity, type D3ZoomEvent, type ZoomBehavior } from 'd3-zoom';
+import { observeSize } from '../ui/observeSize';
 import { drawMinimap } from './minimap';
 import { FlameRenderer, ROW_PX, type FlameData, type FlameLook } from './renderer';
 
@@ -30,8 +31,10 @@ export function reducedMotion(): boolean {
 export class FlameController {
   readonly renderer: FlameRenderer;
   private readonly behavior: ZoomBehavior<HTMLCanvasElement, unknown>;
-  private readonly observer: ResizeObserver;
   private animation: Timer | null = null;
+  private readonly unobserve: () => void;
+  /** Where the running zoom leads: the next step of a held key starts there. */
+  private target: readonly [number, number] | null = null;
   private frame = 0;
   private syncing = false;
   private dragY: number | null = null;
@@ -45,7 +48,10 @@ export class FlameController {
     this.behavior = zoom<HTMLCanvasElement, unknown>()
       .scaleExtent([1, MAX_ZOOM])
       .filter((event: Event) => (event.type === 'wheel' ? (event as WheelEvent).ctrlKey || (event as WheelEvent).metaKey : !(event as MouseEvent).button))
-      .on('start', () => this.animation?.stop())
+      .on('start', () => {
+        this.animation?.stop();
+        this.animation = this.target = null;
+      })
       .on('zoom', (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => this.zoomed(event))
       .on('end', () => {
         this.dragY = null;
@@ -61,13 +67,12 @@ export class FlameController {
     minimap?.addEventListener('pointerdown', this.minimapDown);
     minimap?.addEventListener('pointermove', this.minimapMove);
     minimap?.addEventListener('pointerup', this.minimapUp);
-    this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(canvas.parentElement!);
+    this.unobserve = observeSize(canvas.parentElement!, () => this.resize());
     this.resize();
   }
 
   destroy(): void {
-    this.observer.disconnect();
+    this.unobserve();
     this.animation?.stop();
     cancelAnimationFrame(this.frame);
     select(this.canvas).on('.zoom', null);
@@ -153,10 +158,12 @@ export class FlameController {
       renderer.from = t >= 1 ? from : startFrom + (from - startFrom) * share;
       renderer.to = Math.min(1, renderer.from + now);
       if (t >= 1) {
+        this.target = null;
         this.syncZoom();
         this.events.range(renderer.from, renderer.to, false);
       }
     });
+    this.target = [from, from + width];
   }
 
   zoomToNode(node: number): void {
@@ -169,7 +176,8 @@ export class FlameController {
 
   /** FACTOR < 1 zooms in around AT (CSS pixels, the middle without one). */
   zoomBy(factor: number, at = this.renderer.width / 2): void {
-    const { from, to, width } = this.renderer;
+    const { width } = this.renderer;
+    const [from, to] = this.target ?? [this.renderer.from, this.renderer.to];
     const share = from + ((to - from) * at) / Math.max(1, width);
     const size = Math.min(1, (to - from) * factor);
     const left = Math.max(0, Math.min(1 - size, share - (size * at) / Math.max(1, width)));
@@ -177,8 +185,9 @@ export class FlameController {
   }
 
   panBy(share: number): void {
-    const size = this.renderer.to - this.renderer.from;
-    const from = Math.max(0, Math.min(1 - size, this.renderer.from + size * share));
+    const [start, end] = this.target ?? [this.renderer.from, this.renderer.to];
+    const size = end - start;
+    const from = Math.max(0, Math.min(1 - size, start + size * share));
     this.zoomTo(from, from + size);
   }
 
@@ -193,6 +202,7 @@ export class FlameController {
 
   private animate(duration: number, step: (t: number) => void): void {
     this.animation?.stop();
+    this.target = null;
     this.animation = timer((elapsed) => {
       const t = Math.min(1, elapsed / duration);
       if (t >= 1) {
@@ -259,6 +269,7 @@ export class FlameController {
 
   private readonly move = (event: PointerEvent): void => {
     if (event.buttons) return this.events.hover(-1, 0, 0);
+    if (this.renderer.ratio !== window.devicePixelRatio) this.resize();
     const [x, y] = pointer(event, this.canvas);
     this.events.hover(this.renderer.hit(x, y), event.clientX, event.clientY);
   };
@@ -312,6 +323,7 @@ export class FlameController {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     if (!this.look) return;
+    if (this.renderer.ratio !== window.devicePixelRatio && this.renderer.width) return this.resize();
     const started = performance.now();
     this.renderer.draw(this.look);
     this.drawMs = performance.now() - started;

@@ -77,6 +77,10 @@ export class FlameRenderer {
     return true;
   }
 
+  get ratio(): number {
+    return this.dpr;
+  }
+
   get total(): number {
     return this.data && this.data.value.length ? this.data.value[0] : 0;
   }

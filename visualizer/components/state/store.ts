@@ -112,8 +112,8 @@ export class Store {
   private nextMessage = 1;
   private cancel: AbortController | null = null;
   analyst: Analyst | null = null;
-  /** Set by the flame graph: animates to a range instead of jumping. */
-  zoomTo: ((from: number, to: number) => void) | null = null;
+  /** Set by the flame graph: moves that it animates. */
+  flame: { zoomTo(from: number, to: number): void; zoomBy(factor: number): void; panBy(share: number): void } | null = null;
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -322,7 +322,7 @@ export class Store {
     const width = Math.max((right - left) * (wide ? 3 : 20), 1e-9);
     const middle = (left + right) / 2;
     const newFrom = Math.max(0, Math.min(middle - width / 2, 1 - width));
-    this.zoomTo?.(newFrom, Math.min(1, newFrom + width));
+    this.flame?.zoomTo(newFrom, Math.min(1, newFrom + width));
   }
 
   async openSpike(event: TimelineEvent): Promise<void> {

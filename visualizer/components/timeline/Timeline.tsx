@@ -10,6 +10,7 @@ import type { TimelineEvent, TimeWindow } from '@/lib/model/types';
 import { palette } from '../flame/colors';
 import { clock } from '../format';
 import { store, useApp, useTab, type Query } from '../state/store';
+import { observeSize } from '../ui/observeSize';
 import { axisEnd, decimate, lanesOf, niceStep, type Lane } from './lanes';
 
 const GUTTER = 96;
@@ -26,6 +27,7 @@ export function Timeline() {
   const canvasRef = useRef<HTMLCanvasElement>(null);
   const boxRef = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
+  const [ratio, setRatio] = useState(1);
   const [range, setRange] = useState<readonly [number, number] | null>(null);
   const [cursor, setCursor] = useState<{ x: number; ms: number } | null>(null);
   const drag = useRef<{ grip: Grip; startMs: number; window: TimeWindow | null; before: Query; moved: boolean } | null>(null);
@@ -46,16 +48,18 @@ export function Timeline() {
   useEffect(() => {
     const box = boxRef.current;
     if (!box) return;
-    const observer = new ResizeObserver(() => setWidth(box.clientWidth));
-    observer.observe(box);
-    setWidth(box.clientWidth);
-    return () => observer.disconnect();
+    const measure = (): void => {
+      setWidth(box.clientWidth);
+      setRatio(devicePixelRatio);
+    };
+    measure();
+    return observeSize(box, measure);
   }, [lanes.length]);
 
   useEffect(() => {
     const canvas = canvasRef.current;
     if (canvas && width) drawLanes(canvas, lanes, { width, height, laneHeight, from, to, interval, dark: theme === 'dark', cursor: cursor?.ms ?? null });
-  }, [lanes, width, height, laneHeight, from, to, interval, theme, cursor]);
+  }, [lanes, width, height, laneHeight, from, to, interval, theme, cursor, ratio]);
 
   // React listens to wheel passively; zooming the axis must keep the page from zooming.
   useEffect(() => {
@@ -190,32 +194,23 @@ export function Timeline() {
               style={{ left: clipLeft - 1, width: clipRight - clipLeft + 2, top: AXIS, bottom: 0 }}
               onPointerDown={(event) => down(event, 'move')}
               onKeyDown={(event) => nudge(event, 'both')}
-            >
+            />
+            {(['from', 'to'] as const).map((edge) => (
               <div
+                key={edge}
                 role="slider"
                 tabIndex={0}
-                aria-label="Window start"
-                aria-valuemin={0}
-                aria-valuemax={Math.round(window_.toMs)}
-                aria-valuenow={Math.round(window_.fromMs)}
-                aria-valuetext={clock(window_.fromMs)}
-                className="absolute -left-1.5 h-full w-2.5 cursor-ew-resize"
-                onPointerDown={(event) => down(event, 'from')}
-                onKeyDown={(event) => nudge(event, 'from')}
+                aria-label={edge === 'from' ? 'Window start' : 'Window end'}
+                aria-valuemin={edge === 'from' ? 0 : Math.round(window_.fromMs)}
+                aria-valuemax={edge === 'from' ? Math.round(window_.toMs) : Math.round(end)}
+                aria-valuenow={Math.round(edge === 'from' ? window_.fromMs : window_.toMs)}
+                aria-valuetext={clock(edge === 'from' ? window_.fromMs : window_.toMs)}
+                className="absolute w-2.5 cursor-ew-resize"
+                style={{ left: (edge === 'from' ? clipLeft : clipRight) - 5, top: AXIS, bottom: 0 }}
+                onPointerDown={(event) => down(event, edge)}
+                onKeyDown={(event) => nudge(event, edge)}
               />
-              <div
-                role="slider"
-                tabIndex={0}
-                aria-label="Window end"
-                aria-valuemin={Math.round(window_.fromMs)}
-                aria-valuemax={Math.round(end)}
-                aria-valuenow={Math.round(window_.toMs)}
-                aria-valuetext={clock(window_.toMs)}
-                className="absolute -right-1.5 h-full w-2.5 cursor-ew-resize"
-                onPointerDown={(event) => down(event, 'to')}
-                onKeyDown={(event) => nudge(event, 'to')}
-              />
-            </div>
+            ))}
           </>
         )}
         {outliers.slice(0, 200).map((outlier, i) => {

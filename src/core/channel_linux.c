@@ -56,7 +56,11 @@ static const char *find_env(const char *name)
 
 void *rs_channel_memory(size_t len)
 {
-    long at = rs_sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    long at;
+
+    if (atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed))
+        return NULL;
+    at = rs_sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (rs_sys_failed(at))
         return NULL;
@@ -66,7 +70,7 @@ void *rs_channel_memory(size_t len)
 
 void rs_channel_memory_release(void *memory, size_t len)
 {
-    if (memory)
+    if (memory && !atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed))
         rs_sys_munmap(memory, len);
 }
 

@@ -166,8 +166,10 @@ static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
             slot = (slot + 1) & table->mask;
             continue;
         }
-        if (atomic_load_explicit(&s->nodes->count, memory_order_relaxed) >= RS_PACKED_NODE_MAX)
+        id = atomic_load_explicit(&s->nodes->count, memory_order_relaxed);
+        if (id >= RS_PACKED_NODE_MAX || id > table->mask - table->mask / 8) /* full: it could not grow */
             return 0;
+        id = 0;
         if (!atomic_compare_exchange_strong(&entry->id, &id, NODE_CLAIMED))
             continue;
         entry->key = key;
@@ -508,6 +510,7 @@ void rs_stack_init(struct rs_stack *s, struct rs_nodes *nodes, const struct rs_s
     if (!__atomic_load_n(&coefficient[0], __ATOMIC_ACQUIRE))
         fill_coefficients();
     s->nodes = nodes;
+    current_table(nodes); /* while memory may still be asked for */
     s->sink = *sink;
     s->unwinder.cache = (struct rs_rule_cache *)s->rules;
     rs_rule_cache_init(s->unwinder.cache, RS_STACK_RULE_BITS);

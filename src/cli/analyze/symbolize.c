@@ -103,7 +103,6 @@ static struct symbol_module *open_module(struct run *run, struct module *module)
                           NULL);
     if (!opened)
         return NULL;
-    module->symbols = symbols_of(symbol_module_kind(opened));
     if (!module->build_id)
         module->build_id = strings_add_str(strings, symbol_module_build_id(opened));
     if (!module->arch)
@@ -158,8 +157,10 @@ static void resolve_module(struct run *run, const uint32_t *frames, size_t count
         if (!chain[0].unnamed || !raw->func)
             keep_answer(run, frames[i], chain, depth);
     }
-    if (opened)
-        symbol_module_finish(opened);
+    if (!opened)
+        return;
+    module->symbols = symbols_of(symbol_module_kind(opened));
+    symbol_module_finish(opened);
 }
 
 static const struct frame *sorting_frames; /* qsort has no context; the CLI symbolises on one thread */

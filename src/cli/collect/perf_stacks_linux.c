@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "core/clock.h"
+#include "symbol/symbol.h"
 
 enum { RULE_CACHE_BITS = 12, FRAME_SLOTS = 16384, CACHE_LINE = 64 };
 /* How much is read beyond a dump at a time, and how often. */
@@ -396,7 +397,7 @@ static uint32_t kernel_frame(struct perf_stacks *stacks, uint64_t address)
         stacks->kernel_module = (int32_t)calltree_module(&session->tree, name, 0, &is_new);
         session->tree.modules[stacks->kernel_module].name = name;
     }
-    return calltree_frame(&session->tree, (uint32_t)stacks->kernel_module, address);
+    return calltree_frame(&session->tree, (uint32_t)stacks->kernel_module, address & SYMBOL_KERNEL_ADDR_MASK);
 }
 
 static int32_t add_kernel_frames(struct perf_stacks *stacks, const struct perf_record *sample, int32_t node)

@@ -43,9 +43,11 @@ struct symbols_options {
     const volatile sig_atomic_t *stop;
 };
 
-/* Modules that are no files. */
-#define SYMBOL_KERNEL_PATH     "[kernel]"  /* the running kernel; addresses are absolute */
-#define SYMBOL_JIT_PATH_FORMAT "[anon:%d]" /* code of process %d without a file; addresses are absolute */
+/* Modules that are no files: the running kernel; code of process %d without a file, at absolute addresses. */
+#define SYMBOL_KERNEL_PATH     "[kernel]"
+#define SYMBOL_JIT_PATH_FORMAT "[anon:%d]"
+/* Of a kernel address the low 48 bits are kept; the others are all set, and would not fit the numbers of JSON. */
+#define SYMBOL_KERNEL_ADDR_MASK UINT64_C(0xffffffffffff)
 
 /* Where a module's bytes are. PATH names it; the first of fd, open_path, path that can be read is used. */
 struct symbol_source {
@@ -80,7 +82,7 @@ struct symbol_module *symbols_open(struct symbols *symbols, const struct symbol_
 
 const char *symbol_module_build_id(const struct symbol_module *module); /* lower-case hex, "" without */
 const char *symbol_module_arch(const struct symbol_module *module);     /* x86_64, aarch64, … */
-/* The best source the module has; known from opening on. */
+/* The best source the module has; known from opening on, of the kernel after the first address. */
 enum symbol_kind symbol_module_kind(const struct symbol_module *module);
 
 /*

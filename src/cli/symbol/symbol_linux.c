@@ -21,6 +21,7 @@
 #include "symbol/elf_symbols.h"
 #include "symbol/jit.h"
 #include "symbol/kallsyms.h"
+#include "symbol/text_scan.h"
 
 /* A symbol table alone is parsed faster than a cache file is read; only larger ones are worth one. */
 static const off_t SMALL_FILE_BYTES = 4 * 1000 * 1000;
@@ -269,26 +270,45 @@ static void find_more_files(struct symbol_module *module)
         debug_data_open(&module->mini, module->file.elf);
 }
 
-/* The kernel and JITs have a table of names and no file. */
-static int open_table(struct symbol_module *module, int pid)
+/* A JIT's table is read at once, the kernel's only when the cache of this boot has no answer: it takes 0.1 s to print.
+ */
+static void open_jit(struct symbol_module *module, int pid)
 {
-    module->origin = pid ? OF_JIT : OF_KERNEL;
+    module->origin = OF_JIT;
     module->open = module->table_ready = module->starts_ready = module->dwarf_ready = true;
     module->arch = "";
-    if (pid)
-        jit_load(&module->table, pid, module->symbols->options.cwd);
-    else
-        kallsyms_load(&module->table);
+    jit_load(&module->table, pid, module->symbols->options.cwd);
     module->kind = module->table.count ? SYMBOLS_FROM_SYMTAB : SYMBOLS_FROM_NOTHING;
-    return 0;
+}
+
+static void open_kernel(struct symbol_module *module)
+{
+    enum { BOOT_ID_BYTES = 36 };
+    size_t len;
+    char *boot_id = scan_read_file("/proc/sys/kernel/random/boot_id", 64, &len);
+
+    module->origin = OF_KERNEL;
+    module->open = module->starts_ready = module->dwarf_ready = true;
+    module->arch = "";
+    module->kind = SYMBOLS_FROM_SYMTAB;
+    if (boot_id && len >= BOOT_ID_BYTES && module->symbols->cache_dir) {
+        module->identity = hash_bytes(boot_id, BOOT_ID_BYTES);
+        module->cache_name = xasprintf("kernel-%016llx.sym", (unsigned long long)module->identity);
+    }
+    free(boot_id);
 }
 
 static int open_module(struct symbol_module *module, const struct symbol_source *source, struct rs_err *err)
 {
     int pid = 0, rc;
 
-    if (!strcmp(source->path, SYMBOL_KERNEL_PATH) || sscanf(source->path, SYMBOL_JIT_PATH_FORMAT, &pid) == 1)
-        return open_table(module, pid);
+    if (!strcmp(source->path, SYMBOL_KERNEL_PATH) || sscanf(source->path, SYMBOL_JIT_PATH_FORMAT, &pid) == 1) {
+        if (pid)
+            open_jit(module, pid);
+        else
+            open_kernel(module);
+        return 0;
+    }
     rc = open_source(&module->file, source, err);
     if (rc)
         return rc;
@@ -323,8 +343,10 @@ struct symbol_module *symbols_open(struct symbols *symbols, const struct symbol_
         free_module(module);
         return NULL;
     }
-    module->cache_name = symbols->cache_dir ? cache_name_of(module) : NULL;
-    module->identity = identity_of(module);
+    if (module->origin == OF_FILE) {
+        module->cache_name = symbols->cache_dir ? cache_name_of(module) : NULL;
+        module->identity = identity_of(module);
+    }
     if (module->cache_name)
         cache_read(symbols->cache_dir, module->cache_name, module->identity, &module->known);
     module->next = symbols->modules;
@@ -398,6 +420,11 @@ static void load_table(struct symbol_module *module)
     size_t full = 0;
 
     module->table_ready = true;
+    if (module->origin == OF_KERNEL) {
+        if (kallsyms_load(table) <= 0)
+            module->kind = SYMBOLS_FROM_NOTHING;
+        return;
+    }
     for (size_t i = 0; i < 3; i++)
         if (files[i])
             full += elf_symbols_add(table, files[i], SHT_SYMTAB);
@@ -537,11 +564,16 @@ static bool stopped(const struct symbols *symbols)
 size_t symbol_resolve(struct symbol_module *module, uint64_t addr, const struct symbol_frame **frames)
 {
     struct symbols_stats *stats = &module->symbols->stats;
-    const struct answer_range *range = answers_find(&module->known, addr);
-    uint64_t lo = addr, hi = addr + 1;
     bool partial = module->symbols->options.tables_only || stopped(module->symbols);
+    const struct answer_range *range;
+    uint64_t lo, hi;
     size_t count = 0;
 
+    if (module->origin == OF_KERNEL)
+        addr |= ~SYMBOL_KERNEL_ADDR_MASK;
+    lo = addr;
+    hi = addr + 1;
+    range = answers_find(&module->known, addr);
     stats->resolved++;
     if (range) {
         stats->from_cache++;

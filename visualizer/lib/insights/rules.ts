@@ -281,6 +281,10 @@ function laneGrowth(facts: Facts): readonly Insight[] {
 /* ---- events and lanes ---- */
 
 const SPIKES_SHOWN = 5;
+/** Paths with less of a spike than this did not make it. */
+const SPIKE_PART = 0.02;
+/** When malloc explains less than this of a spike, the memory came another way. */
+const SPIKE_EXPLAINED = 0.2;
 const spikeCauses: Rule = (facts) => {
   const { engine, window } = facts;
   const spikes = engine.profile.side.events.filter((e) => (e.type === 'spike' || e.type === 'cpu_spike') && (!window || (e.startMs < window.toMs && e.endMs >= window.fromMs)));
@@ -291,8 +295,11 @@ const spikeCauses: Rule = (facts) => {
   return [...memory, ...cpu].map((event) => {
     const span = { fromMs: event.startMs, toMs: Math.max(event.endMs, event.startMs + 1) };
     const cause = engine.spikeCause(span, 3);
+    const paths = event.type === 'spike' ? cause.allocations.filter((a) => a.value >= SPIKE_PART * event.sizeBytes) : [];
+    const explained = paths.reduce((total, a) => total + a.value, 0) / event.sizeBytes;
     const evidence: Evidence[] = [
-      ...(event.type === 'spike' ? cause.allocations.map((a) => ({ text: `${nameOf(facts, callerOf(facts, a.node))}: +${bytes(a.value)}`, func: callerOf(facts, a.node), window: span, share: NaN })) : []),
+      ...paths.map((a) => ({ text: `${nameOf(facts, callerOf(facts, a.node))}: +${bytes(a.value)}`, func: callerOf(facts, a.node), window: span, share: a.value / event.sizeBytes })),
+      ...(event.type === 'spike' && engine.metric('net_bytes') && explained < SPIKE_EXPLAINED ? [note('Little of it was allocated with malloc: memory was mapped directly, or blocks from before were touched for the first time.', span)] : []),
       ...cause.functions.map((f) => ({ text: `${f.name}: ${formatAmount(f.value, f.unit === 'pct' ? 'none' : f.unit)} of CPU`, func: f.func, window: span, share: NaN })),
     ];
     const title = event.text || (event.type === 'spike' ? `Memory spike: +${bytes(event.sizeBytes)}` : `CPU spike: ${event.peak.toFixed(0)} % at its peak`);

@@ -71,7 +71,7 @@ class SessionReader {
     const scopes = this.scopes(funcs, frames);
     const metrics = [...this.metrics(stacks.count), ...scopes.metrics];
     const side = this.side(scopes.funcs, stacks, scopes.stats, scopes.nameOf);
-    const title = side.meta.sessionName || side.meta.project || basename(side.meta.target) || this.fileName;
+    const title = side.meta.sessionName || basename(side.meta.target) || side.meta.project || this.fileName;
     return { format: 'rustscope', name: title, strings: this.strings, funcs: scopes.funcs, modules, frames: scopes.frames, stacks, scopes: scopes.tree, metrics, side };
   }
 
@@ -386,13 +386,16 @@ class SessionReader {
       lanes.set(lane.id, { label: lane.label, unit: lane.unit, values });
       points = Math.max(points, values.length);
     }
+    // Nothing is measured after the end.
+    const intervalMs = points > 0 ? interval(section, 'timeline') : 0;
+    if (this.durationMs > 0 && intervalMs > 0) points = Math.min(points, Math.ceil(this.durationMs / intervalMs) + 1);
+    for (const [id, lane] of lanes) if (lane.values.length > points) lanes.set(id, { ...lane, values: lane.values.slice(0, points) });
     // A tick that was missed is a gap at the end, never a shorter axis.
     for (const [id, lane] of lanes) if (lane.values.length < points) {
       const padded = new Float64Array(points).fill(NaN);
       padded.set(lane.values);
       lanes.set(id, { ...lane, values: padded });
     }
-    const intervalMs = points > 0 ? interval(section, 'timeline') : 0;
     const counters = new Map<string, Column>();
     for (const [name, json] of asObject(section.get('counters'))) {
       const values = json instanceof Map ? resampled(asNumbers(json.get('value')), asNumber(json.get('interval_ms'), intervalMs), intervalMs, points) : asNumbers(json);

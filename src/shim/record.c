@@ -2,6 +2,7 @@
 #include "shim/record.h"
 
 #include <pthread.h>
+#include <rustscope.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -51,6 +52,8 @@ struct rs_thread {
 static __thread struct rs_thread *self __attribute__((tls_model("initial-exec")));
 __thread uint32_t rs_nested __attribute__((tls_model("initial-exec")));
 static __thread uint32_t attaching __attribute__((tls_model("initial-exec")));
+/* What this thread has allocated, for librustscope's scopes; two additions a block. */
+static __thread struct rustscope_allocations allocated __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct rs_image *) image_memory;
 static pthread_key_t exit_key;
@@ -557,6 +560,8 @@ void rs_record_alloc(const void *block, size_t size, const struct rs_caller *cal
 
     if (!t)
         return;
+    allocated.bytes += size;
+    allocated.blocks++;
     number = draw(t->image, is_shared(t), (uintptr_t)block);
     regs = (struct rs_regs){.pc = caller->pc, .sp = caller->sp, .fp = caller->fp};
     node = rs_stack_node(&t->stack, &regs);
@@ -691,4 +696,12 @@ __attribute__((destructor)) static void end(void)
         close_window(t);
         rs_stream_flush(&t->stream);
     }
+}
+
+/* Found by librustscope by name (src/lib/allocations.h). The calling thread's, valid until it ends. */
+RUSTSCOPE_API const struct rustscope_allocations *rustscope_shim_allocations(void);
+
+const struct rustscope_allocations *rustscope_shim_allocations(void)
+{
+    return &allocated;
 }

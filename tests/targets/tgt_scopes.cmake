@@ -1,0 +1,1 @@
+target_link_libraries(tgt_scopes PRIVATE rustscope_static)

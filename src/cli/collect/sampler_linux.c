@@ -26,10 +26,11 @@
  */
 static const uint64_t MS = 1000000;
 static const uint64_t SLOW_NS = 100 * MS;
-static const uint64_t SLOW_BUDGET_NS = 2 * MS; /* of each 100 ms */
+static const uint64_t SLOW_BUDGET_NS = 3 * MS / 2; /* of each 100 ms */
 static const uint64_t GAP_NS = 1000 * MS;
 enum { ARGV_BYTES = 128 * 1024 }; /* of a command line that is kept */
-enum { THREADS_PER_PASS = 96 };   /* of one process and 100 ms: about 1 % of a core at worst */
+enum { PROCESSES_PER_TICK = 48 }; /* beyond it each one is read every second, third, … tick */
+enum { THREADS_PER_PASS = 64 };   /* of one process and 100 ms: about 1 % of a core at worst */
 
 struct watched_thread {
     int tid;
@@ -73,7 +74,7 @@ struct sampler {
     struct watched *watched;
     size_t count, cap, alive;
     uint64_t last_ns, last_slow_ns;
-    size_t slow_cursor; /* whose turn it is */
+    size_t fast_cursor, slow_cursor; /* whose turn it is */
     int64_t boottime_offset_ns;
     uint64_t cpu_total_ns; /* of everything, since the start */
     struct cpu_spike cpu_spike;
@@ -743,6 +744,22 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
     rows_add(&s->process_rows, session_at(s, now_ns), w->index, 0, values);
 }
 
+/* All of them, or in a large tree as many as a tick can bear, in turn. */
+static void tick_some(struct sampler *sampler, uint64_t now_ns, bool slow)
+{
+    const size_t count = sampler->count;
+    size_t todo = PROCESSES_PER_TICK;
+
+    for (size_t visited = 0; visited < count && todo; visited++) {
+        struct watched *w = &sampler->watched[sampler->fast_cursor++ % count];
+
+        if (!w->alive)
+            continue;
+        tick_one(sampler, w, now_ns, slow);
+        todo--;
+    }
+}
+
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations)
 {
     struct session *s = sampler->session;
@@ -759,16 +776,10 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
         note_gap(sampler, sampler->last_ns, now_ns, "rustscope was stopped or not scheduled");
     sampler->boottime_offset_ns = offset;
 
+    tick_some(sampler, now_ns, slow);
     for (size_t i = 0; i < sampler->count; i++) {
-        struct watched *w = &sampler->watched[i];
-
-        if (!w->alive)
-            continue;
-        tick_one(sampler, w, now_ns, slow);
-        if (w->alive) {
-            anon += w->anon_bytes;
-            rss += w->rss_bytes;
-        }
+        anon += sampler->watched[i].alive ? sampler->watched[i].anon_bytes : 0;
+        rss += sampler->watched[i].alive ? sampler->watched[i].rss_bytes : 0;
     }
     if (slow) {
         slow_pass(sampler, now_ns);

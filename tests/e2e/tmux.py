@@ -70,9 +70,10 @@ class Tmux:
         return int(screen.split(f"end-{mark}=")[1].split()[0])
 
     def settings(self):
-        """stty's view of the terminal, to compare before and after."""
+        """stty's view of the terminal but for its size, to compare before and after."""
         tty = self._run("display-message", "-p", "#{pane_tty}").strip()
-        return subprocess.run(["stty", "-a", "-F", tty], capture_output=True, text=True).stdout
+        settings = subprocess.run(["stty", "-a", "-F", tty], capture_output=True, text=True).stdout
+        return settings.split("\n", 1)[1]
 
     def alternate(self):
         return self._run("display-message", "-p", "#{alternate_on}").strip() == "1"

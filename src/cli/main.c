@@ -12,6 +12,8 @@ static const struct command {
 } commands[] = {
     {"record", cmd_record, "run and profile a program (the default command)"},
     {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
+    {"report", cmd_report, "print the summary of a session"},
+    {"doctor", cmd_doctor, "what works on this machine, and how to get the rest"},
 };
 
 static int help(void)

@@ -93,6 +93,27 @@ int canvas_printf(struct canvas *canvas, int row, int col, int cols, enum style 
     return canvas_text(canvas, row, col, cols, text, style);
 }
 
+int canvas_wrap(struct canvas *canvas, int row, int col, int indent, const char *text, enum style style)
+{
+    int first = row, line_start = col, at = col;
+
+    while (*text) {
+        size_t len = strcspn(text, " "), gap = strspn(text + len, " ");
+        char word[256];
+        int cols;
+
+        snprintf(word, sizeof(word), "%.*s", (int)len, text);
+        cols = fmt_cols(word, canvas->charset);
+        if (at > line_start && at + cols > canvas->cols) {
+            row++;
+            line_start = at = indent;
+        }
+        at += canvas_text(canvas, row, at, canvas->cols - at, word, style) + 1;
+        text += len + gap;
+    }
+    return row - first + 1;
+}
+
 void canvas_restyle(struct canvas *canvas, struct rect rect, enum style style)
 {
     for (int row = rect.row; row < rect.row + rect.rows; row++)
@@ -190,4 +211,55 @@ void canvas_row_text(const struct canvas *canvas, int row, char *out, size_t cap
     }
     if (cap)
         out[trimmed] = '\0';
+}
+
+static const char *escape_of(enum style style)
+{
+    switch (style) {
+    case STYLE_DIM:
+        return "\x1b[2m";
+    case STYLE_TITLE:
+        return "\x1b[1m";
+    case STYLE_FINE:
+        return "\x1b[32m";
+    case STYLE_HOT:
+        return "\x1b[33m";
+    case STYLE_SPIKE:
+        return "\x1b[1;31m";
+    default:
+        return "";
+    }
+}
+
+static void print_row(FILE *out, const struct canvas *canvas, int row, bool colour)
+{
+    const struct cell *cells = &canvas->cells[(size_t)row * (size_t)canvas->cols];
+    int end = canvas->cols;
+    unsigned style = STYLE_NORMAL;
+    char glyph[8];
+
+    while (end > 0 && cells[end - 1].glyph == ' ')
+        end--;
+    for (int col = 0; col < end; col++) {
+        if (!cells[col].glyph)
+            continue;
+        if (colour && cells[col].style != style && cells[col].glyph != ' ') {
+            if (style != STYLE_NORMAL)
+                fputs("\x1b[0m", out);
+            style = cells[col].style;
+            fputs(escape_of(style), out);
+        }
+        canvas_glyph_utf8(cells[col].glyph, glyph);
+        fputs(glyph, out);
+    }
+    if (style != STYLE_NORMAL)
+        fputs("\x1b[0m", out);
+    fputc('\n', out);
+}
+
+void canvas_print(FILE *out, const struct canvas *canvas, bool colour)
+{
+    for (int row = 0; row < canvas->rows; row++)
+        print_row(out, canvas, row, colour);
+    fflush(out);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "report/format.h"
 
@@ -53,6 +54,8 @@ int canvas_text(struct canvas *canvas, int row, int col, int cols, const char *t
 void canvas_text_right(struct canvas *canvas, int row, int col, int cols, const char *text, enum style style);
 int canvas_printf(struct canvas *canvas, int row, int col, int cols, enum style style, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
+/* TEXT broken at blanks to the canvas's width, from COL on, further lines from INDENT on. Returns the rows taken (>= 1). */
+int canvas_wrap(struct canvas *canvas, int row, int col, int indent, const char *text, enum style style);
 void canvas_restyle(struct canvas *canvas, struct rect rect, enum style style);
 
 /* Box-drawing pieces that fall back to + - | in ASCII. */
@@ -66,3 +69,5 @@ void canvas_vline(struct canvas *canvas, int row, int col, int rows);
 void canvas_row_text(const struct canvas *canvas, int row, char *out, size_t cap);
 /* GLYPH as UTF-8 into OUT (5 bytes); returns the length. */
 size_t canvas_glyph_utf8(uint32_t glyph, char *out);
+/* All rows as lines, without trailing blanks; COLOUR: styles as escape sequences. */
+void canvas_print(FILE *out, const struct canvas *canvas, bool colour);

@@ -63,23 +63,8 @@ static void next_row(struct page *page)
 /* Wraps TEXT from COL on, indenting what follows by INDENT. */
 static void paragraph(struct page *page, int col, int indent, enum style style, const char *text)
 {
-    char word[256];
-    int at = col;
-
-    while (*text) {
-        size_t len = strcspn(text, " "), gap = strspn(text + len, " ");
-        int cols;
-
-        snprintf(word, sizeof(word), "%.*s", (int)len, text);
-        cols = fmt_cols(word, page->options->charset);
-        if (at > col && at + cols > page->cols) {
-            next_row(page);
-            col = at = indent;
-        }
-        at += canvas_text(page->canvas, page->row, at, page->cols - at, word, style) + 1;
-        text += len + gap;
-    }
-    next_row(page);
+    for (int rows = canvas_wrap(page->canvas, page->row, col, indent, text, style); rows > 0; rows--)
+        next_row(page);
 }
 
 /* -- head --------------------------------------------------------------------------------------------------------- */
@@ -589,57 +574,11 @@ void summary_options_for(FILE *out, struct summary_options *options)
         options->cols = size.ws_col;
 }
 
-static const char *escape_of(enum style style)
-{
-    switch (style) {
-    case STYLE_DIM:
-        return "\x1b[2m";
-    case STYLE_TITLE:
-        return "\x1b[1m";
-    case STYLE_FINE:
-        return "\x1b[32m";
-    case STYLE_HOT:
-        return "\x1b[33m";
-    case STYLE_SPIKE:
-        return "\x1b[1;31m";
-    default:
-        return "";
-    }
-}
-
-static void print_row(FILE *out, const struct canvas *canvas, int row, bool colour)
-{
-    const struct cell *cells = &canvas->cells[(size_t)row * (size_t)canvas->cols];
-    int end = canvas->cols;
-    unsigned style = STYLE_NORMAL;
-    char glyph[8];
-
-    while (end > 0 && cells[end - 1].glyph == ' ')
-        end--;
-    for (int col = 0; col < end; col++) {
-        if (!cells[col].glyph)
-            continue;
-        if (colour && cells[col].style != style && cells[col].glyph != ' ') {
-            if (style != STYLE_NORMAL)
-                fputs("\x1b[0m", out);
-            style = cells[col].style;
-            fputs(escape_of(style), out);
-        }
-        canvas_glyph_utf8(cells[col].glyph, glyph);
-        fputs(glyph, out);
-    }
-    if (style != STYLE_NORMAL)
-        fputs("\x1b[0m", out);
-    fputc('\n', out);
-}
-
 void summary_print(FILE *out, const struct session *s, const struct summary_options *options)
 {
     struct canvas canvas = {0};
 
     summary_draw(&canvas, s, options);
-    for (int row = 0; row < canvas.rows; row++)
-        print_row(out, &canvas, row, options->colour);
-    fflush(out);
+    canvas_print(out, &canvas, options->colour);
     canvas_release(&canvas);
 }

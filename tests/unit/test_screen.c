@@ -147,7 +147,7 @@ START_TEST(every_size_draws_without_a_crash_and_ascii_stays_ascii)
     struct canvas canvas = {0};
 
     for (int rows = 0; rows <= 60; rows++)
-        for (int cols = 0; cols <= 170; cols += rows % 3 + 1) {
+        for (int cols = 0; cols <= 170; cols += rows % 3 + 2) {
             struct screen_ui ui;
 
             screen_ui_init(&ui);
@@ -157,8 +157,8 @@ START_TEST(every_size_draws_without_a_crash_and_ascii_stays_ascii)
             model.flash = cols % 2;
             draw(&canvas, &model, &ui, rows, cols, CHARSET_ASCII);
             for (int i = 0; i < rows * cols; i++)
-                ck_assert_msg(canvas.cells[i].glyph >= ' ' && canvas.cells[i].glyph < 0x7f,
-                              "glyph U+%04X on %dx%d in ASCII", canvas.cells[i].glyph, rows, cols);
+                if (canvas.cells[i].glyph < ' ' || canvas.cells[i].glyph >= 0x7f)
+                    ck_abort_msg("glyph U+%04X on %dx%d in ASCII", canvas.cells[i].glyph, rows, cols);
         }
     canvas_release(&canvas);
 }

@@ -30,10 +30,10 @@ static void help(void)
 {
     fputs("usage: rustscope report [OPTIONS] SESSION.json\n"
           "Print the summary of a session, as it stood at the end of its run.\n\n"
-          "      --window FROM..TO   only that part: seconds from the start, or names of marks;\n"
-          "                          either may be missing (3.5.., ..load, load..7)\n"
-          "      --symbolize         look names up again, where binaries or debug files are\n"
-          "                          better here and now than where it was recorded\n"
+          "      --window FROM..TO  only that part: seconds from the start, or names of\n"
+          "                         marks; either may be missing (3.5.., ..load, load..7)\n"
+          "      --symbolize        look names up again, where binaries or debug files are\n"
+          "                         better here and now than where it was recorded\n"
           "  -h, --help\n\n"
           "SESSION.json may be gzipped; - is stdin. 1 MB = 10^6 bytes.\n",
           stdout);

@@ -1,0 +1,60 @@
+# bash completion for rustscope
+_rustscope() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=record word i
+    local commands="record report view doctor"
+
+    # Behind -- stands a program with arguments of its own.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ $word == -- ]]; then
+            if ((i + 1 == COMP_CWORD)); then
+                COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+            elif declare -F _command_offset >/dev/null; then
+                _command_offset $((i + 1))
+            else
+                COMPREPLY=($(compgen -f -- "$cur"))
+            fi
+            return
+        fi
+        if ((i == 1)) && [[ " $commands " == *" $word "* ]]; then
+            command=$word
+        fi
+    done
+
+    case $command:$prev in
+    record:-o | record:--output | record:--suppress)
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
+        ;;
+    record:--pid)
+        COMPREPLY=($(compgen -W "$(command ps -eo pid= 2>/dev/null)" -- "$cur"))
+        return
+        ;;
+    record:-d | record:-r | record:-F | record:--duration | record:--rate | record:--stack-rate | record:--delay | \
+        record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
+        report:--window | view:--port)
+        return
+        ;;
+    esac
+
+    case $command in
+    record)
+        COMPREPLY=($(compgen -W "-- --output --duration --delay --rate --stack-rate --stack-size --off-cpu --no-stacks
+            --no-alloc --no-follow --keep --no-tui --name --tag --label --redact --spike-mem --spike-cpu --suppress
+            --debuginfod --pid --quiet --verbose --help --version" -- "$cur"))
+        if ((COMP_CWORD == 1)); then
+            COMPREPLY+=($(compgen -W "$commands" -- "$cur"))
+        fi
+        ;;
+    report)
+        COMPREPLY=($(compgen -W "--window --symbolize --help" -- "$cur") $(compgen -f -- "$cur"))
+        ;;
+    view)
+        COMPREPLY=($(compgen -W "--port --no-open --help" -- "$cur") $(compgen -f -- "$cur"))
+        ;;
+    doctor)
+        COMPREPLY=($(compgen -W "--help" -- "$cur"))
+        ;;
+    esac
+}
+complete -o filenames -F _rustscope rustscope

@@ -1,0 +1,196 @@
+"""What a command owes its user: help that fits, a man page, completions, doctor, report."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from tmux import Tmux
+
+MAN = ROOT / "docs" / "man" / "rustscope.1"
+BASH = ROOT / "docs" / "completions" / "rustscope.bash"
+ZSH = ROOT / "docs" / "completions" / "_rustscope"
+FISH = ROOT / "docs" / "completions" / "rustscope.fish"
+
+
+def run(*argv, **kwargs):
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def commands(rustscope):
+    """The commands of the table, with the text of their --help."""
+    names = re.findall(r"^  (\w+) +\S", run(rustscope, "--help").stdout, re.M)
+    assert "record" in names and "report" in names and "doctor" in names
+    return {name: run(rustscope, name, "--help").stdout for name in names}
+
+
+def long_options(text):
+    return set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", text))
+
+
+def test_help_fits_its_screen(commands, rustscope):
+    for name, text in {"": run(rustscope, "--help").stdout, **commands}.items():
+        lines = text.rstrip("\n").split("\n")
+        assert text, name
+        assert len(lines) <= 24, f"{name} --help has {len(lines)} lines"
+        # Wider commands are their owners' business to cut; ours and the table fit.
+        if name in ("", "record", "report", "doctor"):
+            assert max(map(len, lines)) <= 80, f"{name} --help: {max(lines, key=len)}"
+
+
+@pytest.mark.parametrize("name", ["record", "report", "doctor", "view"])
+def test_man_page_and_completions_know_every_option(commands, name):
+    if name not in commands:
+        pytest.skip(f"no command {name} in this build")
+    man = MAN.read_text()
+    for option in long_options(commands[name]) - {"fast"}:
+        assert f"-l {option} " in FISH.read_text(), f"fish: --{option}"
+        assert f"--{option}" in BASH.read_text(), f"bash: --{option}"
+        assert f"--{option}" in ZSH.read_text(), f"zsh: --{option}"
+        assert name == "view" or re.search(rf"Fl Fl {re.escape(option)}\b", man), f"man: --{option}"
+
+
+def test_completions_offer_nothing_unknown(commands):
+    known = set().union(*map(long_options, commands.values()))
+    for text in (BASH.read_text(), ZSH.read_text()):
+        assert long_options(text) <= known
+    assert set(re.findall(r"^complete .* -l ([a-z-]+)", FISH.read_text(), re.M)) <= known
+
+
+def test_man_page_is_sound():
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    result = run("mandoc", "-Tlint", "-Wstyle", str(MAN))
+    complaints = [line for line in (result.stdout + result.stderr).splitlines() if "outdated" not in line]
+    assert complaints == []
+
+
+def test_bash_completion_completes():
+    script = f"""source {BASH}
+    complete_words() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _rustscope; echo "${{COMPREPLY[*]}}"; }}
+    complete_words rustscope rep
+    complete_words rustscope --spike-
+    complete_words rustscope report --w
+    complete_words rustscope -- sqlit"""
+    lines = run("bash", "-c", script).stdout.splitlines()
+    assert lines[0] == "report"
+    assert lines[1].split() == ["--spike-mem", "--spike-cpu"]
+    assert lines[2] == "--window"
+    assert "sqlite3" in lines[3] or not shutil.which("sqlite3")
+
+
+@pytest.mark.parametrize("shell,path", [("bash", BASH), ("zsh", ZSH), ("fish", FISH)])
+def test_completions_parse(shell, path):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    result = run(shell, "-n" if shell != "fish" else "--no-execute", str(path))
+    assert result.returncode == 0 and result.stderr == ""
+
+
+def test_install_puts_everything_in_its_place(build, tmp_path):
+    result = run("cmake", "--install", str(build), "--prefix", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    for path in ("bin/rustscope", "share/man/man1/rustscope.1", "share/bash-completion/completions/rustscope",
+                 "share/zsh/site-functions/_rustscope", "share/fish/vendor_completions.d/rustscope.fish",
+                 "share/rustscope/session.schema.json"):
+        assert (tmp_path / path).is_file(), path
+
+
+# -- doctor --------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_names_each_part_and_fits(rustscope, tmp_path):
+    result = run(rustscope, "doctor", cwd=tmp_path, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert result.returncode == 0, result.stdout
+    for part in ("kernel", "process metrics", "call stacks", "--pid", "allocations", "shared memory", "libraries",
+                 "live screen", "characters", "report"):
+        assert re.search(rf"^(ok|degraded|missing) +{re.escape(part)}", result.stdout, re.M), part
+    assert "\x1b" not in result.stdout and max(map(len, result.stdout.split("\n"))) <= 100
+
+
+def test_doctor_finds_what_is_missing(rustscope, tmp_path):
+    result = run(rustscope, "doctor", cwd=tmp_path,
+                 env={**os.environ, "LC_ALL": "C", "RUSTSCOPE_SHIM": str(tmp_path / "nothing.so")})
+    assert re.search(r"^degraded +characters .*ASCII", result.stdout, re.M)
+    assert result.stdout.isascii()
+    if "missing   allocations" in result.stdout:
+        assert result.returncode == 1 and "RUSTSCOPE_SHIM" in result.stdout
+
+
+def test_doctor_in_a_terminal_has_colours(rustscope, tmp_path):
+    with Tmux(cwd=tmp_path) as terminal:
+        assert terminal.shell(f"clear; {rustscope} doctor") == 0
+        assert re.search(r"\x1b\[[0-9;]*32m", terminal.screen(escapes=True))
+
+
+# -- report --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def session(rustscope, target, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "session.json"
+    result = run(rustscope, "-o", str(path), "--", target("talk"), "spike", stdin=subprocess.DEVNULL,
+                 env={**os.environ, "LC_ALL": "C.UTF-8"})
+    return path, result.stderr
+
+
+def test_report_prints_what_the_run_printed(rustscope, session):
+    path, said = session
+    result = run(rustscope, "report", str(path), env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert result.returncode == 0 and result.stderr == ""
+    summary = said[said.index("rustscope  tgt_talk"):]
+    assert result.stdout == summary
+
+
+def test_report_of_a_window(rustscope, session):
+    path, _ = session
+    inside, outside = run(rustscope, "report", "--window", "0..3", str(path)), run(rustscope, "report", "--window", "3..4.5", str(path))
+    assert "00:00.0 to 00:03.0 of 5." in inside.stdout and "Spikes (1)" in inside.stdout
+    assert "Spikes" not in outside.stdout
+    result = run(rustscope, "report", "--window", "7..9", str(path))
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+
+
+def test_report_reads_gzip_and_stdin(rustscope, session, tmp_path):
+    path, _ = session
+    zipped = tmp_path / "s.json.gz"
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    assert "tgt_talk spike" in run(rustscope, "report", str(zipped)).stdout
+    with open(path) as f:
+        assert "tgt_talk spike" in run(rustscope, "report", "-", stdin=f).stdout
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 99}', "null", "\0\0\0", '{"a":' * 100])
+def test_report_refuses_what_is_no_session(rustscope, tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    result = run(rustscope, "report", str(path))
+    assert result.returncode == 1 and result.stdout == ""
+    assert re.fullmatch(r"rustscope: [^\n]+\n", result.stderr)
+
+
+@pytest.mark.parametrize("argv,status", [([], 2), (["a", "b"], 2), (["--bogus", "a"], 2), (["--window"], 2),
+                                         (["/nonexistent.json"], 1), (["/"], 1)])
+def test_report_used_wrongly_is_one_line(rustscope, argv, status):
+    result = run(rustscope, "report", *argv)
+    assert result.returncode == status and re.fullmatch(r"rustscope: [^\n]+\n", result.stderr)
+
+
+def test_report_into_a_closed_pipe_is_quiet(rustscope, session):
+    path, _ = session
+    result = subprocess.run(f"{rustscope} report {path} | true", shell=True, capture_output=True)
+    assert result.stderr == b""
+
+
+def test_summary_of_a_failed_program_says_so(rustscope, tmp_path):
+    result = run(rustscope, "--", "sh", "-c", "exit 3", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert result.returncode == 3 and "exit 3" in result.stderr
+    result = run(rustscope, "--", "sh", "-c", "kill -SEGV $$", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert result.returncode == 139 and "killed by SIGSEGV" in result.stderr
+    json.loads((tmp_path / "rustscope-last.json").read_text())

@@ -452,7 +452,8 @@ static int finish(struct recording *r)
     if (r->scopes)
         scopes_finish(r->scopes);
     stacks_finish(r->stacks, rs_clock_mono_ns(), to_us(&r->usage.ru_stime));
-    rc = conclude(r->session, r->options.output, r->options.quiet, &err);
+    rc = conclude(r->session, r->options.output,
+                  (r->options.quiet ? CONCLUDE_QUIET : 0) | (r->options.debuginfod ? CONCLUDE_DEBUGINFOD : 0), &err);
     if (rc)
         warn("%s", err.text);
     checkpoint_free(r->checkpoint, !rc);

@@ -1,12 +1,14 @@
 """Names, inlined functions, files and layers in sessions of programs built in every way that matters."""
 
 import collections
+import http.server
 import lzma
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -294,6 +296,35 @@ def test_nothing_is_fetched_although_debuginfod_is_configured(profile, tmp_path)
         profile([program, "200"], env={"DEBUGINFOD_URLS": url, "DEBUGINFOD_TIMEOUT": "60"}, timeout=30)
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_with_debuginfod_the_servers_are_asked_by_build_id(profile, tmp_path):
+    if not shutil.which("debuginfod-find") and not list(pathlib.Path("/usr/lib").glob("*/libdebuginfod.so.1")):
+        pytest.skip("no libdebuginfod")
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    env = {"DEBUGINFOD_URLS": f"http://127.0.0.1:{server.server_port}/", "DEBUGINFOD_CACHE_PATH": str(tmp_path / "d")}
+    profile([plain(tmp_path, "-g0", "-s"), "200"], ["--debuginfod"], env=env)
+    server.shutdown()
+    assert any(path.startswith("/buildid/") and path.endswith("/debuginfo") for path in asked)
+
+
+def test_a_silent_server_does_not_hang_the_report(profile, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        env = {"DEBUGINFOD_URLS": f"http://127.0.0.1:{server.getsockname()[1]}/", "DEBUGINFOD_TIMEOUT": "1",
+               "DEBUGINFOD_CACHE_PATH": str(tmp_path / "d")}
+        p = profile([plain(tmp_path, "-g0", "-s", "-rdynamic"), "200"], ["--debuginfod"], env=env, timeout=30)
+    assert "work" in p.functions
 
 
 def test_the_second_run_answers_from_the_cache(profile, tmp_path):

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <elfutils/libdwelf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <lzma.h>
@@ -182,11 +183,15 @@ static int download_progress(struct debuginfod_client *client, long got, long of
     return download_stop && *download_stop;
 }
 
+/* A server that does not answer is asked once, not for every module. */
+static bool servers_unreachable;
+
 /* libdebuginfod is loaded only here, so that nobody who did not ask for it carries an HTTP client. */
 static bool find_by_debuginfod(struct elf_file *found, const struct wanted *wanted, const struct debug_search *search)
 {
     const char *urls = getenv("DEBUGINFOD_URLS");
-    void *library = urls && urls[0] ? dlopen("libdebuginfod.so.1", RTLD_LAZY | RTLD_LOCAL) : NULL;
+    bool wanted_at_all = urls && urls[0] && !servers_unreachable;
+    void *library = wanted_at_all ? dlopen("libdebuginfod.so.1", RTLD_LAZY | RTLD_LOCAL) : NULL;
     struct debuginfod_client *(*begin)(void), *client;
     int (*find)(struct debuginfod_client *, const unsigned char *, int, char **);
     void (*set_progress)(struct debuginfod_client *, int (*)(struct debuginfod_client *, long, long));
@@ -201,11 +206,13 @@ static bool find_by_debuginfod(struct elf_file *found, const struct wanted *want
     *(void **)&end = dlsym(library, "debuginfod_end");
     client = begin && find && set_progress && end ? begin() : NULL;
     if (client) {
+        setenv("DEBUGINFOD_TIMEOUT", "10", 0); /* its own default is 90 s without a byte */
         download_stop = search->stop;
         set_progress(client, download_progress);
         /* A length of 0 says that the id is hex text. */
         fd = find(client, (const unsigned char *)wanted->build_id, 0, NULL);
         end(client);
+        servers_unreachable = fd < 0 && fd != -ENOENT;
     }
     /* Never unloaded: it initialises libcurl once for the process. */
     return elf_file_open(found, fd, "debuginfod");

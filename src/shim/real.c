@@ -51,17 +51,20 @@ static void *pool_alloc(size_t alignment, size_t size)
 
 /* ---- looking up ---- */
 
-/* Set while this thread is inside dlsym(): its requests go to the pool. */
-static __thread uint32_t resolving __attribute__((tls_model("initial-exec")));
+/*
+ * Set while this thread is inside dlsym(): its requests go to the pool. Volatile, because glibc declares dlsym a leaf:
+ * the compiler may believe that nothing reads this in between, and leave both changes out.
+ */
+static __thread volatile uint32_t resolving __attribute__((tls_model("initial-exec")));
 
 static void *look_up(const char *name)
 {
     int saved = errno;
     void *found;
 
-    resolving++;
+    resolving = resolving + 1;
     found = dlsym(RTLD_NEXT, name);
-    resolving--;
+    resolving = resolving - 1;
     errno = saved;
     return found;
 }

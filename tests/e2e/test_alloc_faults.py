@@ -33,6 +33,12 @@ def test_signal_handlers_and_late_destructors_count(record, target):
         assert found.under(function) == 1, function
 
 
+def test_a_pending_dlerror_does_not_bite_the_first_free(record, target):
+    recording = record(PLAIN, [target("alloc_dlerror")])
+    assert recording.returncode == 0
+    assert Allocs(recording.session).of("main") >= 1000
+
+
 def test_coroutines_have_their_own_stacks(record, target):
     found = Allocs(record(PLAIN, [target("alloc_rude"), "coroutines"]).session)
     assert found.under("in_coroutine") == 500

@@ -230,7 +230,8 @@ static struct {
 /* Note the object that starts at M, if it is one with an .eh_frame_hdr. The mapping may vanish: read it safely. */
 static bool note_module(const struct mapping *m)
 {
-    union {
+    /* Static: only one thread makes the table at a time, and it may be on a small signal stack. */
+    static union {
         uint64_t word[512];
         uint8_t byte[4096];
         Elf64_Ehdr eh;

@@ -75,6 +75,55 @@ def c_tests(preset, tally, unit_only=False):
     junit(results, tally, "the end-to-end tests", status)
 
 
+def node_is_new_enough():
+    """Next.js needs Node 20.9; Debian 12 has 18."""
+    try:
+        text = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return tuple(int(n) for n in text.strip().lstrip("v").split(".")[:2]) >= (20, 9)
+
+
+def visualizer_tests(tally):
+    folder = ROOT / "visualizer"
+    if not shutil.which("npm"):
+        tally.skip("the visualizer: npm is not installed (apt-get install npm)")
+        return
+    if not node_is_new_enough():
+        # npm carries Node itself: the package `node` holds the binary for this machine.
+        tools = ROOT / "build" / "node"
+        if run(["npm", "install", "--silent", "--no-save", "--prefix", str(tools), "node@20"]):
+            tally.skip("the visualizer: needs Node 20.9 or newer, and npm could not get it")
+            return
+        os.environ["PATH"] = f"{tools / 'node_modules' / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    if run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder):
+        tally.fail("npm ci in visualizer/")
+        return
+    results = ROOT / "build" / "visualizer-junit"
+    shutil.rmtree(results, ignore_errors=True)
+    status = run(["npm", "test", "--silent"], cwd=folder, env={**os.environ, "RUSTSCOPE_JUNIT": str(results)})
+    counted = sorted(results.glob("*.xml")) if results.exists() else []
+    failed_before = tally.failed
+    for path in counted:
+        junit(path, tally, path.stem, 0)
+    if status and tally.failed == failed_before:
+        tally.fail(f"npm test in visualizer/ exited with {status}")
+
+
+def rust_tests(tally):
+    folder = ROOT / "rust"
+    if not (folder / "Cargo.toml").exists():
+        return
+    if not shutil.which("cargo"):
+        tally.skip("the Rust crates: cargo is not installed")
+        return
+    status = run(["cargo", "test", "--workspace", "--offline", "--quiet"], cwd=folder)
+    if status:
+        tally.fail("cargo test in rust/")
+    else:
+        tally.add(1, 0, 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the release build's tests only")
@@ -88,6 +137,8 @@ def main():
     c_tests("release", tally)
     if not options.quick:
         c_tests("dev", tally, unit_only=True)
+        rust_tests(tally)
+        visualizer_tests(tally)
 
     print()
     for note in tally.notes:

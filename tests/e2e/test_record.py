@@ -491,6 +491,82 @@ def test_a_link_stays_a_link(rustscope, tmp_path):
     assert link.is_symlink() and load_session(real)["schema_version"] == 4
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, as sudo is")
+def test_under_sudo_the_report_belongs_to_the_caller(rustscope, tmp_path):
+    env = {**os.environ, "SUDO_UID": "1234", "SUDO_GID": "2345"}
+    subprocess.run([rustscope, "-q", *QUIET, "-o", "s.json", "--", "true"], cwd=tmp_path, env=env, timeout=20, check=True)
+    st = (tmp_path / "s.json").stat()
+    assert (st.st_uid, st.st_gid) == (1234, 2345)
+    subprocess.run([rustscope, "-q", *QUIET, "-o", "s.json", "--", "true"], cwd=tmp_path, timeout=20, check=True)
+    assert (tmp_path / "s.json").stat().st_uid == 1234  # a file keeps its owner
+
+
+# -- odd machines ------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_of_ours_is_a_gap_and_no_spike(rustscope, target, validator, tmp_path):
+    process = subprocess.Popen(
+        [rustscope, "-q", *QUIET, "-o", "s.json", "--", target("grow"), "malloc"], cwd=tmp_path, stdin=subprocess.DEVNULL
+    )
+    time.sleep(0.25)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1.4)  # the program grows by 10 MB meanwhile
+    process.send_signal(signal.SIGCONT)
+    process.wait(timeout=20)
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert session["diagnostics"]["gaps"] == 1 and session["diagnostics"]["ticks_missed"] > 50
+    gap = [e for e in session["memory_events"] if e["type"] == "gap"]
+    assert len(gap) == 1 and 1000 < gap[0]["end_ts"] - gap[0]["ts"] < 2500
+    assert spikes(session, "spike") == []
+    assert all(v is None or v >= 0 for v in session["timeline"]["cpu_pct"])
+
+
+def test_a_stopped_program_is_quiet(rustscope, target, tmp_path):
+    pid_file = tmp_path / "pid"
+    process = subprocess.Popen(
+        [rustscope, "-q", *QUIET, "-o", "s.json", "--", "sh", "-c", f"echo $$ > {pid_file}; exec {target('spin')} 1500"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(0.5)
+    pid = int(pid_file.read_text())
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.7)
+    os.kill(pid, signal.SIGCONT)
+    process.wait(timeout=20)
+    cpu = load_session(tmp_path / "s.json")["timeline"]["cpu_pct"]
+    assert max(cpu[7:11]) < 15 and max(cpu[:4]) > 40
+
+
+def test_long_and_empty_arguments_are_kept(record):
+    argv = ["/bin/true", "", "x" * 100000, "\u00e4\u20ac", "last"]
+    session = record(QUIET, argv).session
+    assert session["meta"]["argv"] == argv
+    assert session["processes"][0]["argv"] == argv or session["meta"]["duration_sec"] < 0.02
+
+
+def test_many_descriptors_cost_little(record):
+    script = "import os,time,resource;h=resource.getrlimit(7)[1];resource.setrlimit(7,(h,h));n=min(h,20000)-50;[os.dup(0) for _ in range(n)];time.sleep(0.5);print(n)"
+    run = record(QUIET, ["/usr/bin/python3", "-c", script])
+    assert run.session["summary"]["fd_peak"] > int(run.stdout)
+
+
+def test_a_thread_storm_is_bounded(record):
+    script = "import threading,time;e=threading.Event();[threading.Thread(target=e.wait).start() for _ in range(600)];time.sleep(.6);e.set()"
+    session = record(QUIET, ["/usr/bin/python3", "-c", script]).session
+    assert session["summary"]["thread_peak"] == 601
+
+
+def test_locale_and_home_do_not_matter(rustscope, tmp_path):
+    for env in ({"LC_ALL": "C"}, {"LC_ALL": "tr_TR.UTF-8"}, {"LC_NUMERIC": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"}, {}):
+        run = subprocess.run(
+            [rustscope, *QUIET[1:], "--no-tui", "-o", "s.json", "--spike-mem", "5.5", "--", "/bin/true"],
+            env=env, cwd=tmp_path, capture_output=True, timeout=20,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        assert load_session(tmp_path / "s.json")["schema_version"] == 4
+
+
 # -- real programs -----------------------------------------------------------------------------------------------
 
 

@@ -108,6 +108,26 @@ static int cannot_write(struct rs_err *err, int rc, const char *path)
     return rs_err_set(err, rc, "cannot write %s: %s%s", path, strerror(-rc), remedy);
 }
 
+/*
+ * A file keeps its owner; a new one made under sudo belongs to who called sudo. Best effort: the report is whole
+ * without it.
+ */
+static void give_to_caller(int fd, const char *existing)
+{
+    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+    struct stat st;
+
+    if (geteuid())
+        return;
+    if (existing && !stat(existing, &st)) {
+        if (fchown(fd, st.st_uid, st.st_gid) < 0)
+            return;
+    } else if (uid && gid) {
+        if (fchown(fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10)) < 0)
+            return;
+    }
+}
+
 /* Writes to a temporary file beside PATH and renames it; a link is followed, so that it stays a link. */
 static int write_replacing(struct session *session, const char *path, struct output *out)
 {
@@ -125,6 +145,7 @@ static int write_replacing(struct session *session, const char *path, struct out
     rc = write_to(session, out);
     if (!rc && fchmod(out->fd, 0666 & ~mask) < 0)
         rc = -errno;
+    give_to_caller(out->fd, real);
     if (close(out->fd) < 0 && !rc)
         rc = -errno;
     if (!rc && rename(temporary, real ? real : path) < 0)

@@ -22,7 +22,8 @@ find_package(Threads REQUIRED)
 add_library(rustscope_defaults INTERFACE)
 target_compile_definitions(rustscope_defaults INTERFACE _GNU_SOURCE RUSTSCOPE_VERSION="${PROJECT_VERSION}")
 target_compile_options(rustscope_defaults INTERFACE
-  -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings -Wshadow -Wformat=2
+  -Wall -Wextra $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+  -Wvla -Wwrite-strings -Wshadow -Wformat=2
   -fno-common -fno-omit-frame-pointer -fasynchronous-unwind-tables)
 target_include_directories(rustscope_defaults INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 if(RUSTSCOPE_WERROR)

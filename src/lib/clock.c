@@ -144,31 +144,34 @@ static uint64_t median_of(const struct median *m)
     return at;
 }
 
-uint64_t rs_clock_precise_offset(void)
+static __attribute__((noinline)) uint64_t measure_precise_offset(void)
 {
-    uint64_t known = atomic_load_explicit(&precise_offset, memory_order_relaxed);
     struct median middle = {.total = 0};
+    uint64_t offset;
 
-    if (known)
-        return known - 1;
     /* The counter moves in steps of 10 ns here: only a mean tells what lies between them. */
     for (int i = 0; i < OFFSET_ROUNDS; i++) {
         uint64_t begin = rs_clock_fenced_begin();
 
         median_add(&middle, rs_clock_fenced_end() - begin);
     }
-    known = usual_of(&middle, 2 * median_of(&middle));
-    atomic_store_explicit(&precise_offset, known + 1, memory_order_relaxed);
-    return known;
+    offset = usual_of(&middle, 2 * median_of(&middle));
+    atomic_store_explicit(&precise_offset, offset + 1, memory_order_relaxed);
+    return offset;
 }
 
-uint64_t rs_clock_resolution_ticks(void)
+uint64_t rs_clock_precise_offset(void)
 {
-    uint64_t known = atomic_load_explicit(&resolution_ticks, memory_order_relaxed), last = rs_clock_ticks();
+    uint64_t known = atomic_load_explicit(&precise_offset, memory_order_relaxed);
+
+    return known ? known - 1 : measure_precise_offset();
+}
+
+static __attribute__((noinline)) uint64_t measure_resolution(void)
+{
+    uint64_t last = rs_clock_ticks(), step;
     struct median middle = {.total = 0};
 
-    if (known)
-        return known;
     for (int i = 0; i < RESOLUTION_ROUNDS; i++) {
         uint64_t now = rs_clock_ticks();
 
@@ -176,7 +179,14 @@ uint64_t rs_clock_resolution_ticks(void)
             median_add(&middle, now - last);
         last = now;
     }
-    known = middle.total && median_of(&middle) ? median_of(&middle) : 1;
-    atomic_store_explicit(&resolution_ticks, known, memory_order_relaxed);
-    return known;
+    step = middle.total && median_of(&middle) ? median_of(&middle) : 1;
+    atomic_store_explicit(&resolution_ticks, step, memory_order_relaxed);
+    return step;
+}
+
+uint64_t rs_clock_resolution_ticks(void)
+{
+    uint64_t known = atomic_load_explicit(&resolution_ticks, memory_order_relaxed);
+
+    return known ? known : measure_resolution();
 }

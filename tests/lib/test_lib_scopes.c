@@ -794,9 +794,10 @@ SUITE("lib scopes", calls_are_counted_exactly, figures_are_in_order, self_is_tot
       a_measured_expression_has_its_value, an_outlier_fires_after_the_warm_up_and_not_before,
       sigma_and_warm_up_can_be_set, budget_violations_are_counted_and_told, pause_stops_and_resume_goes_on,
       counting_and_sampling_count_exactly, sampling_estimates_total_and_self, precise_tells_short_bodies_from_nothing,
-      a_site_finds_its_way_from_many_parents, call_paths_are_bounded, allocated_bytes_are_charged_to_the_scope,
+      a_site_finds_its_way_from_many_parents, allocated_bytes_are_charged_to_the_scope,
       longjmp_leaves_scopes_behind_without_harm, an_error_loop_around_longjmp_keeps_its_paths, handlers_may_have_scopes,
       handlers_on_their_own_stack_nest_like_others, first_uses_in_a_handler_are_recorded_or_skipped_and_counted,
       errno_is_left_alone, a_forked_child_starts_from_zero, handles_end_elsewhere, assertions_answer_in_a_sentence,
       a_failed_assertion_ends_the_program, the_clock_is_described, the_timeline_is_off_until_asked_for_and_in_order,
-      unreasonable_arguments_are_refused)
+      unreasonable_arguments_are_refused,
+      call_paths_are_bounded) /* last: without a fork per test, its thread has no room for paths any more */

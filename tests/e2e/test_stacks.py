@@ -213,7 +213,8 @@ def test_attaching_samples_every_thread_and_leaves_no_trace(rustscope, target, t
         session = json.loads(out.read_text())
         if session["diagnostics"]["stack_backend"] != "perf_event":
             pytest.skip("perf_event is not permitted")
-        assert Stacks(session).us("main", "round_of_all") > 300000
+        measured = sum(p["cpu_ms"] for p in session["processes"])
+        assert Stacks(session).us("main", "round_of_all") / 1000 >= 0.85 * measured > 20
         assert process.poll() is None
         assert "TracerPid:\t0" in pathlib.Path(f"/proc/{process.pid}/status").read_text()
     finally:
@@ -239,18 +240,41 @@ def test_waits_are_recorded_where_threads_wait(perf_record, target):
 
 def test_delay_leaves_out_what_came_before(perf_record, target):
     stacks = Stacks(perf_record(["--delay", "0.5"], [target("shares"), "900"]).session)
-    assert 150000 < stacks.us("round_of_all") < 800000
+    assert 10000 < stacks.us("round_of_all") < 890000
 
 
 @pytest.mark.parametrize("error", ["EACCES", "ENOSYS"])
-def test_a_sandbox_without_perf_is_said_and_names_the_remedy(rustscope, target, tmp_path, error):
+def test_without_perf_a_timer_in_the_program_samples_and_the_remedy_is_named(rustscope, target, tmp_path, error):
     out = tmp_path / "denied.json"
     done = subprocess.run([target("deny_perf"), error, rustscope, "--no-tui", "-o", str(out), "--",
-                           target("shares"), "200"], capture_output=True, text=True, timeout=30)
+                           target("shares"), "2000"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    diagnostics = json.loads(out.read_text())["diagnostics"]
-    assert diagnostics["stack_backend"] in ("timer", "none")
+    session = json.loads(out.read_text())
+    diagnostics = session["diagnostics"]
+    assert diagnostics["stack_backend"] == "timer"
     assert any("perf_event" in w for w in diagnostics["warnings"]), diagnostics["warnings"]
+    assert diagnostics["stop_reasons"].get("root", 0) >= 0.99 * sum(diagnostics["stop_reasons"].values())
+    stacks = Stacks(session)
+    for name, share in {"half_hot": 0.5, "third": 0.3, "fifth": 0.2}.items():
+        measured = stacks.us("main", "round_of_all", name) / stacks.us("round_of_all")
+        assert abs(measured - share) < 0.08, (name, measured)
+    assert stacks.total_us / 1000 == pytest.approx(sum(p["cpu_ms"] for p in session["processes"]), rel=0.05, abs=5)
+
+
+def test_without_any_back_end_metrics_are_left_and_it_is_said(rustscope, target, tmp_path):
+    process = subprocess.Popen([target("shares"), "3000"])
+    try:
+        out = tmp_path / "denied.json"
+        done = subprocess.run([target("deny_perf"), "EACCES", rustscope, "--no-tui", "-d", "0.5", "-o", str(out), "--pid",
+                               str(process.pid)], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        session = json.loads(out.read_text())
+        assert session["diagnostics"]["stack_backend"] == "none"
+        assert any("no call stacks" in w for w in session["diagnostics"]["warnings"])
+        assert session["summary"]["cpu_ms"] > 10
+    finally:
+        process.kill()
+        process.wait()
 
 
 def as_nobody(command, **kwargs):

@@ -62,8 +62,11 @@ int perf_fd(const struct perf *perf);
 /* Takes what has been sampled until a moment before NOW_NS into the session. */
 void perf_drain(struct perf *perf, uint64_t now_ns);
 
-/* While paused, samples are dropped, so that `--delay` and pauses keep the process bookkeeping going. */
-void perf_pause(struct perf *perf, bool paused);
+/*
+ * Samples from FROM_NS (CLOCK_MONOTONIC) on count; before this is called none does. The process bookkeeping goes on
+ * all the time, and so must perf_drain().
+ */
+void perf_start(struct perf *perf, uint64_t from_ns);
 
 /*
  * Stops, takes the rest, and gives the CPU time of the session's processes that no sample covers to explicit nodes, so

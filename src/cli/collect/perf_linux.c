@@ -31,7 +31,7 @@ struct perf {
     pid_t pid;
     bool attached;
     bool system_wide; /* events see every process; only those in `tasks` are ours */
-    bool paused;
+    uint64_t from_ns; /* samples before it do not count */
     uint64_t drains;
 
     uint64_t lost, throttled;
@@ -136,7 +136,7 @@ static void on_comm(struct perf *perf, const struct perf_record *rec)
             perf->options.listener.execed(perf->options.listener.ctx, (pid_t)rec->pid, rec->time_ns);
         process->session_index = -1;
     }
-    if (perf->paused)
+    if (rec->time_ns < perf->from_ns)
         return;
     index = session_thread_of(perf, thread, session_at(perf->session, rec->time_ns));
     perf->session->threads[index].name = strings_add_str(&perf->session->strings, rec->comm.name);
@@ -209,7 +209,7 @@ static void on_sample(struct perf *perf, const struct perf_record *rec)
         event = event_of(perf, rec->event_id);
     if (thread->own_event && (!event || (uint32_t)event->tid != thread->tid))
         return; /* seen through the event that it inherited, too */
-    if (perf->paused)
+    if (rec->time_ns < perf->from_ns)
         return;
     if (event && event->off_cpu) {
         thread->off_since_ns = rec->time_ns;
@@ -325,9 +325,9 @@ void perf_drain(struct perf *perf, uint64_t now_ns)
     publish_counts(perf);
 }
 
-void perf_pause(struct perf *perf, bool paused)
+void perf_start(struct perf *perf, uint64_t from_ns)
 {
-    perf->paused = paused;
+    perf->from_ns = from_ns;
 }
 
 int perf_fd(const struct perf *perf)
@@ -560,6 +560,7 @@ int perf_open(struct perf **out, struct session *session, const struct perf_opti
     perf->pid = pid;
     perf->attached = attach_to;
     perf->events = PERF_EVENTS_NONE;
+    perf->from_ns = UINT64_MAX;
     if (!stack_bytes)
         stack_bytes = stack_memory_recall(options->program, PERF_STACK_DEFAULT_BYTES);
     perf->plan = perf_plan_make(perf_cpu_count(), options->rate_hz, stack_bytes);

@@ -39,9 +39,9 @@ void perf_drain(struct perf *perf, uint64_t now_ns)
     (void)perf, (void)now_ns;
 }
 
-void perf_pause(struct perf *perf, bool paused)
+void perf_start(struct perf *perf, uint64_t from_ns)
 {
-    (void)perf, (void)paused;
+    (void)perf, (void)from_ns;
 }
 
 void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)

@@ -142,10 +142,8 @@ void stacks_open(struct stacks *stacks, pid_t pid)
     };
     /* What drains the rings must not wait behind what fills them. The program was forked before and keeps its own. */
     setpriority(PRIO_PROCESS, 0, BUSY_MACHINE_NICE);
-    if (perf_open(&stacks->perf, stacks->session, &perf, pid, options->pid != 0, &err) == 0) {
-        perf_pause(stacks->perf, true);
+    if (perf_open(&stacks->perf, stacks->session, &perf, pid, options->pid != 0, &err) == 0)
         return;
-    }
     stacks->backend = stacks->session->diagnostics.stack_backend = STACKS_NONE;
     session_warn(stacks->session, "no call stacks: %s", err.text);
 }
@@ -167,8 +165,9 @@ void stacks_start(struct stacks *stacks)
     if (!stacks)
         return;
     stacks->started = true;
+    /* A program that was launched is sampled from its exec on, a moment before measuring starts. */
     if (stacks->perf)
-        perf_pause(stacks->perf, false);
+        perf_start(stacks->perf, stacks->options->delay_sec > 0 ? stacks->session->start_mono_ns : 0);
 }
 
 void stacks_tick(struct stacks *stacks, uint64_t now_ns)

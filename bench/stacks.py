@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Sampled stacks beside `perf record --call-graph dwarf,32768`, in one run.
 
-    bench/stacks.py [--build build/release] [--pairs N] [PART...]
+    bench/stacks.py [--build build/release] [--shared ../shared/workloads] [--pairs N] [PART...]
 
 PARTs: slowdown completeness shares report cli (all when none is named). Each figure is the median of interleaved runs;
-a ratio has a bootstrap 95 % interval, and fails only when all of it is beyond the bound. Workloads of ../shared are
+a ratio has a bootstrap 95 % interval, and fails only when all of it is beyond the bound. Workloads of --shared are
 used when they are there. What the machine lacks is skipped and said.
 """
 import argparse
@@ -21,7 +21,6 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "workloads"
 PERF = ["perf", "record", "-q", "-F", "997", "--call-graph", "dwarf,32768"]
 failures = []
 
@@ -43,7 +42,8 @@ def judge(what, value, interval, bound):
 
 
 class Bench:
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, shared):
+        self.shared = pathlib.Path(shared)
         self.rustscope = str(build / "bin" / "rustscope")
         self.targets = build / "targets"
         self.folder = pathlib.Path(folder)
@@ -100,12 +100,12 @@ def slowdown(bench, pairs):
 def workloads(bench):
     """name -> (command, environment)"""
     found = {}
-    if shutil.which("sqlite3") and (SHARED / "sqlite.sql").exists():
-        found["sqlite3"] = (["sqlite3", "-batch", "-init", str(SHARED / "sqlite.sql"), ":memory:", ".exit"], {})
+    if shutil.which("sqlite3") and (bench.shared / "sqlite.sql").exists():
+        found["sqlite3"] = (["sqlite3", "-batch", "-init", str(bench.shared / "sqlite.sql"), ":memory:", ".exit"], {})
     for name, compiler in {"cppmap.cpp": ["g++", "-O2", "-g"], "rusty.rs": ["rustc", "-O", "-g"]}.items():
         binary = bench.folder / name.split(".")[0]
-        if (SHARED / name).exists() and shutil.which(compiler[0]):
-            subprocess.run([*compiler, str(SHARED / name), "-o", str(binary)], check=True, capture_output=True)
+        if (bench.shared / name).exists() and shutil.which(compiler[0]):
+            subprocess.run([*compiler, str(bench.shared / name), "-o", str(binary)], check=True, capture_output=True)
             found[binary.name] = ([str(binary), "4"], {})
     source = bench.folder / "regex.cpp"
     source.write_text("#include <regex>\n#include <map>\nint main() { std::map<std::string, int> m; std::regex r(\"a+\"); }\n")
@@ -180,12 +180,10 @@ def report(bench, pairs):
     command = [found[0][0], "20"]
     ours, theirs = [], []
     for _ in range(max(3, pairs // 5)):
-        started = time.monotonic()
         session = bench.record(command)
         end = time.monotonic()
         ran = session["meta"]["end_ts"] / 1000
         ours.append(max(0.0, time.time() - (time.monotonic() - end) - ran))
-        del started
         subprocess.run([*bench.peer(), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
         begin = time.monotonic()
         subprocess.run(["perf", "script", "-i", str(bench.data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -232,11 +230,12 @@ PARTS = {f.__name__: f for f in (slowdown, completeness, shares, report, cli)}
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=str(ROOT / "build" / "release"))
+    parser.add_argument("--shared", default=str(ROOT.parent / "shared" / "workloads"))
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(pathlib.Path(args.build).resolve(), folder)
+        bench = Bench(pathlib.Path(args.build).resolve(), folder, args.shared)
         for name in args.parts or PARTS:
             PARTS[name](bench, args.pairs)
     for failure in failures:

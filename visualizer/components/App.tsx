@@ -10,7 +10,7 @@ import { Insights } from './panes/Insights';
 import { Selected } from './panes/Selected';
 import { Tables } from './tables/Tables';
 import { Timeline } from './timeline/Timeline';
-import { openFromPage } from './state/open';
+import { openFromPage, openPaste } from './state/open';
 import { hashOf, queryFromHash } from './state/hash';
 import { store, useApp, useTab } from './state/store';
 import { handleKey } from './keys';
@@ -21,6 +21,17 @@ import { StatusLine } from './StatusLine';
 import { Toolbar } from './Toolbar';
 import { Splitter } from './ui/Splitter';
 
+/** Starts the worker and what the page or its address carries, before React is up: reading and hydrating overlap. */
+function boot(): void {
+  const address = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const worker = new Worker(address);
+  URL.revokeObjectURL(address);
+  worker.onerror = () => store.say('The analysis stopped: the file needs more memory than the browser gives a page. Record a shorter session or a lower rate.', true);
+  store.analyst = new Analyst(worker);
+  void openFromPage().finally(() => store.set({ ready: true }));
+}
+if (typeof window !== 'undefined') boot();
+
 export function App() {
   const [mounted, setMounted] = useState(false);
   const ready = useApp((state) => state.ready);
@@ -29,12 +40,6 @@ export function App() {
 
   useEffect(() => {
     setMounted(true);
-    const address = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
-    const worker = new Worker(address);
-    URL.revokeObjectURL(address);
-    store.analyst = new Analyst(worker);
-    worker.onerror = () => store.say('The analysis stopped: the file needs more memory than the browser gives a page. Record a shorter session or a lower rate.', true);
-
     const dark = matchMedia('(prefers-color-scheme: dark)');
     const theme = (): void => {
       let stored: string | null = null;
@@ -47,14 +52,11 @@ export function App() {
     dark.addEventListener('change', theme);
     const key = (event: KeyboardEvent): void => handleKey(event);
     addEventListener('keydown', key);
-    const paste = (event: ClipboardEvent): void => void import('./state/open').then(({ openPaste }) => openPaste(event));
-    addEventListener('paste', paste);
-    void openFromPage().finally(() => store.set({ ready: true }));
+    addEventListener('paste', openPaste);
     return () => {
-      worker.terminate();
       dark.removeEventListener('change', theme);
       removeEventListener('keydown', key);
-      removeEventListener('paste', paste);
+      removeEventListener('paste', openPaste);
     };
   }, []);
 

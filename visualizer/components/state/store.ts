@@ -262,7 +262,9 @@ export class Store {
     try {
       const sandwich = query.mode === 'sandwich' && query.func >= 0;
       const direction: Direction = sandwich ? 'callees' : query.mode === 'bottom-up' ? 'bottom-up' : 'top-down';
-      const main = this.analyst.latest(`main ${profile}`, 'view', this.request(tab, direction, tab.main, true));
+      // The first picture does not wait for the tables.
+      const first = tab.main === null;
+      const main = this.analyst.latest(`main ${profile}`, 'view', this.request(tab, direction, tab.main, !first));
       const callers = sandwich ? this.analyst.latest(`callers ${profile}`, 'view', this.request(tab, 'callers', tab.callers, false)) : null;
       const [mainView, callersView] = await Promise.all([main, callers]);
       const now = this.find(profile);
@@ -270,10 +272,11 @@ export class Store {
       const loaded = withTopology(mainView, now.main);
       if (!loaded) return;
       this.setTab(profile, {
-        main: loaded, callers: callersView ? withTopology(callersView, now.callers) : null, busy: false, brushMs: performance.now() - asked,
+        main: loaded, callers: callersView ? withTopology(callersView, now.callers) : null, busy: first, brushMs: performance.now() - asked,
         search: searched(now, loaded, now.search.text, now.search.regexp),
         selection: now.selection && now.main?.topology !== loaded.topology ? { func: now.selection.func, node: heaviestOf(loaded, now.selection.func) } : now.selection,
       });
+      if (first) return await this.refresh(profile);
       const insights = await this.analyst.latest(`insights ${profile}`, 'insights', { profile, window: query.window });
       if (insights) this.setTab(profile, { insights });
     } catch (error) {

@@ -346,6 +346,7 @@ test('memory, threads, scopes and benchmarks have their panes', async () => {
   await page.locator('[data-testid=tab-memory]').click();
   const memory = await page.locator('[data-testid=memory]').innerText();
   for (const part of [/peak/, /temporary/, /live at exit/i, /Lifetimes/i, /Sizes/i]) assert.match(memory, part);
+  assert.match(await page.locator('[data-testid=leaks]').innerText(), /HashMap::insert[\s\S]*blocks[\s\S]*Index::insert/);
   await page.locator('[data-testid=tab-threads]').click();
   await page.locator('[data-testid=threads] button', { hasText: 'store-writer' }).click();
   await settled(page);

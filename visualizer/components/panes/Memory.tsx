@@ -35,16 +35,22 @@ export function Memory() {
       <Panel title="Live at exit, by path">
         {!memory?.leaks.length ? <p className="text-muted">Everything that was allocated was freed.</p> : (
           <ul className="space-y-1" data-testid="leaks">
-            {memory.leaks.slice(0, 40).map((leak, i) => (
-              <li key={i} className="flex items-baseline gap-2">
-                <button type="button" className="link min-w-0 flex-1 truncate text-left" title={leak.name} onClick={() => {
-                  if (metric('leaked_bytes')) show('leaked_bytes');
-                  store.search(leak.name, false);
-                }}>{shortName(leak.name || '[unknown]')}</button>
-                <span>{bytes(leak.bytes)}</span>
-                <span className="w-28 text-right text-muted">{leak.count === 1 ? 'once' : `${count(leak.count)} blocks`}{leak.count > 1 && leak.lastMs > leak.firstMs ? `, ${clock(leak.firstMs, 1000)}–${clock(leak.lastMs, 1000)}` : ''}</span>
-              </li>
-            ))}
+            {memory.leaks.slice(0, 40).map((leak, i) => {
+              const path = (leak.name || '[unknown]').split(' ‹ ');
+              return (
+                <li key={i}>
+                  <div className="flex items-baseline gap-2">
+                    <button type="button" className="link min-w-0 flex-1 truncate text-left" title={path.join('\n')} onClick={() => {
+                      if (metric('leaked_bytes')) show('leaked_bytes');
+                      store.search(path[0], false);
+                    }}>{shortName(path[0])}</button>
+                    <span>{bytes(leak.bytes)}</span>
+                    <span className="text-muted">{leak.count === 1 ? 'once' : `${count(leak.count)} blocks`}{leak.count > 1 && leak.lastMs > leak.firstMs ? `, ${clock(leak.firstMs, 1000)} – ${clock(leak.lastMs, 1000)}` : ''}</span>
+                  </div>
+                  {path.length > 1 && <p className="truncate pl-3 text-2xs text-muted">‹ {path.slice(1).map(shortName).join(' ‹ ')}</p>}
+                </li>
+              );
+            })}
           </ul>
         )}
       </Panel>

@@ -8,7 +8,7 @@
 import { IntColumn } from '../model/columns';
 import { EMPTY_META, EMPTY_SUMMARY, emptySide } from '../model/side';
 import {
-  LAYER_UNKNOWN, LAYERS, SYMBOL_KINDS, type BucketRows, type Column, type FrameTable, type FunctionStats, type FuncTable, type Leak, type MemorySide, type Meta, type Metric, type MetricInfo,
+  LAYER_ALLOC, LAYER_UNKNOWN, LAYERS, SYMBOL_KINDS, type BucketRows, type Column, type FrameTable, type FunctionStats, type FuncTable, type Leak, type MemorySide, type Meta, type Metric, type MetricInfo,
   type ModuleTable, type ProcessTimeline, type Profile, type ProfileSide, type RankedName, type ScopeStats, type Summary, type Timeline, type TimelineEvent, type TimingNs, type TreeTable,
 } from '../model/types';
 import { showStray } from '../text/decode';
@@ -71,6 +71,7 @@ class SessionReader {
     const scopes = this.scopes(funcs, frames);
     const metrics = [...this.metrics(stacks.count), ...scopes.metrics];
     const side = this.side(scopes.funcs, stacks, scopes.stats, scopes.nameOf);
+    if (side.memory) nameLeaks(side.memory.leaks, this.strings, scopes.funcs, scopes.frames, stacks);
     const title = side.meta.sessionName || basename(side.meta.target) || side.meta.project || this.fileName;
     return { format: 'rustscope', name: title, strings: this.strings, funcs: scopes.funcs, modules, frames: scopes.frames, stacks, scopes: scopes.tree, metrics, side };
   }
@@ -492,6 +493,18 @@ const LANES: readonly { id: string; label: string; unit: Column['unit'] }[] = [
   { id: 'threads', label: 'Threads', unit: 'count' }, { id: 'open_fds', label: 'Open files', unit: 'count' }, { id: 'alloc_bytes', label: 'Allocated', unit: 'bytes' },
   { id: 'read_bytes', label: 'Read', unit: 'bytes' }, { id: 'write_bytes', label: 'Written', unit: 'bytes' },
 ];
+
+/** A leak is known by its path from the first frame that is not the allocator's outwards: "insert ‹ handle ‹ run". */
+function nameLeaks(leaks: readonly Leak[], strings: readonly string[], funcs: FuncTable, frames: FrameTable, stacks: TreeTable): void {
+  for (const leak of leaks as readonly { node: number; name: string }[]) {
+    const path: string[] = [];
+    for (let n = leak.node; n >= 0 && path.length < 5; n = stacks.parent[n]) {
+      const func = frames.func[stacks.frame[n]];
+      if (path.length > 0 || funcs.layer[func] !== LAYER_ALLOC) path.push(strings[funcs.name[func]] ?? '');
+    }
+    leak.name = path.join(' ‹ ');
+  }
+}
 
 function finite(value: number): number {
   return Number.isFinite(value) ? value : 0;

@@ -22,8 +22,8 @@ function shorten(name: string): string {
   // Only names with paths or templates: file names, syscalls and `operator<` stay as they are.
   if (!name.includes('<') && !name.includes('{')) return name.replace(/::h[0-9a-f]{16}$/, '');
   if (/\boperator\s*[<>-]/.test(name)) return name;
-  const text = name.replace(/::h[0-9a-f]{16}$/, '').replace(/(::)?\{\{?closure\}?\}(#\d+|::#\d+)?/g, '{closure}').replace(/(\{closure\}){2,}/g, '{closure}').replace(/(::)?\{\{vtable\.shim\}\}/, '{shim}');
-  const self = /^<(.*)$/.exec(text) ? selfType(text) : text;
+  const text = name.replace(/::h[0-9a-f]{16}$/, '').replace(/(::)?\{\{?closure(#\d+)?\}?\}(#\d+|::#\d+)?/g, '{closure}').replace(/(\{closure\}){2,}/g, '{closure}').replace(/(::)?\{\{vtable\.shim\}\}/, '{shim}');
+  const self = /^<[\w<&*([]/.test(text) ? selfType(text) : text;
   const plain = dropGenerics(self).replace(/::(?=::)/g, '').replace(/::$/, '');
   return plain || name;
 }

@@ -9,3 +9,4 @@ int cmd_record(int argc, char **argv);
 int cmd_view(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_listen(int argc, char **argv);

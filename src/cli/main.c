@@ -14,6 +14,7 @@ static const struct command {
     {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
     {"report", cmd_report, "print the summary of a session"},
     {"doctor", cmd_doctor, "what works on this machine, and how to get the rest"},
+    {"listen", cmd_listen, "collect from programs that are started elsewhere"},
 };
 
 static int help(void)

@@ -134,3 +134,97 @@ def test_nothing_is_left_behind(record, target):
     before = set(os.listdir("/dev/shm"))
     record(PLAIN, [target("alloc_ends")])
     assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("rustscope")]
+
+
+class Listener:
+    """`rustscope listen` on a FIFO in TMP, and programs started against it."""
+
+    def __init__(self, rustscope, build, tmp_path, validator):
+        self.fifo, self.path, self.validator = tmp_path / "fifo", tmp_path / "listen.json", validator
+        self.env = {
+            **os.environ,
+            "RUSTSCOPE_ALLOC_PIPE": str(self.fifo),
+            "LD_PRELOAD": str(build / "lib" / "librustscope_shim.so"),
+        }
+        self.process = subprocess.Popen([rustscope, "listen", "-q", "-o", str(self.path), str(self.fifo)])
+        for _ in range(100):
+            if self.fifo.exists():
+                break
+            time.sleep(0.05)
+        time.sleep(0.1)
+
+    def run(self, *argv, **kwargs):
+        return subprocess.run(argv, env=self.env, timeout=30, **kwargs)
+
+    def end(self):
+        import json
+
+        time.sleep(0.2)
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(timeout=20) == 0
+        session = json.loads(self.path.read_text())
+        assert not list(self.validator.iter_errors(session))
+        return Allocs(session)
+
+
+@pytest.fixture
+def listener(rustscope, build, tmp_path, validator):
+    made = Listener(rustscope, build, tmp_path, validator)
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def test_listen_collects_from_programs_started_elsewhere(listener, target):
+    assert listener.run(target("alloc_ends"), "return").returncode == 7
+    assert listener.run(target("alloc_threads"), "20", "2000").returncode == 0
+    found = listener.end()
+    assert (found.of("hot"), found.of("leak", "leaked_bytes"), found.of("pair")) == (1000, 3072, 40000)
+    assert len([p for p in found.session["processes"] if p["shim"]["status"] == "loaded"]) == 2
+    assert not listener.fifo.exists()
+
+
+def test_a_fifo_descriptor_that_was_closed_is_never_written_to(listener, target, tmp_path):
+    path = tmp_path / "lines"
+    assert listener.run(target("alloc_rude"), "close", str(path)).returncode == 0
+    assert sorted(path.read_text().split("\n")[:-1]) == sorted(f"line {i}" for i in range(64))
+    assert listener.end().of("work") == 2000
+
+
+def test_a_fifo_without_a_reader_stops_nobody(build, target, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    env = {**os.environ, "RUSTSCOPE_ALLOC_PIPE": str(fifo), "LD_PRELOAD": str(build / "lib" / "librustscope_shim.so")}
+    ended = subprocess.run([target("alloc_threads"), "4", "100000"], env=env, timeout=30, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("kind", ["regular", "symlink", "directory", "missing"])
+def test_a_path_that_is_no_fifo_is_left_alone(build, rustscope, target, tmp_path, kind):
+    path, other = tmp_path / "pipe", tmp_path / "other"
+    other.write_text("precious")
+    if kind == "regular":
+        path.write_text("precious")
+    elif kind == "symlink":
+        path.symlink_to(other)
+    elif kind == "directory":
+        path.mkdir()
+    env = {**os.environ, "RUSTSCOPE_ALLOC_PIPE": str(path), "LD_PRELOAD": str(build / "lib" / "librustscope_shim.so")}
+    assert subprocess.run([target("alloc_ends")], env=env, timeout=20).returncode == 7
+    assert other.read_text() == "precious"
+    if kind in ("regular", "symlink", "directory"):
+        refused = subprocess.run(
+            [rustscope, "listen", "-d", "1", "-o", str(tmp_path / "s.json"), str(path)], capture_output=True, timeout=20
+        )
+        assert refused.returncode == 1 and refused.stderr.count(b"\n") == 1
+        assert other.read_text() == "precious"
+
+
+def test_garbage_on_the_fifo_is_survived(listener, target):
+    with open(listener.fifo, "wb") as fifo:
+        fifo.write(os.urandom(20000))
+        fifo.write(b"RSF1" * 1000)
+    assert listener.run(target("alloc_ends"), "return").returncode == 7
+    found = listener.end()
+    assert found.of("hot") == 1000
+    assert found.session["diagnostics"]["folded"]["channel_garbage"] > 0

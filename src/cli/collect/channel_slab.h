@@ -23,7 +23,8 @@ struct slab {
     char *pages;
     size_t map_bytes;
     uint32_t page_count, backed;
-    bool full; /* no more blocks to be had */
+    bool full;      /* no more blocks to be had */
+    bool made_fifo; /* the FIFO of `listen` was not there before */
 };
 
 /*

@@ -112,7 +112,8 @@ int slab_open(struct slab *slab, size_t slab_bytes, uint32_t flags, const char *
     if (fifo_path) {
         if ((size_t)snprintf(slab->fifo, sizeof(slab->fifo), "%s", fifo_path) >= sizeof(slab->fifo))
             return rs_err_set(err, -ENAMETOOLONG, "%s: the path is too long", fifo_path);
-        if (mkfifo(slab->fifo, 0600) && errno != EEXIST)
+        slab->made_fifo = !mkfifo(slab->fifo, 0600);
+        if (!slab->made_fifo && errno != EEXIST)
             rc = rs_err_set(err, -errno, "cannot make %s: %s", slab->fifo, strerror(errno));
     } else {
         rc = make_dir(slab, err);
@@ -134,6 +135,8 @@ void slab_close(struct slab *slab)
         close(slab->fd);
     if (slab->fifo_fd >= 0)
         close(slab->fifo_fd);
+    if (slab->made_fifo)
+        unlink(slab->fifo);
     if (slab->dir[0]) {
         unlink(slab->path);
         unlink(slab->fifo);

@@ -489,7 +489,7 @@ static void take_module(struct image *image, const char *bytes, size_t len)
     while (image->module_count <= record.module)
         image->modules[image->module_count++] = (struct image_module){0};
     m = &image->modules[record.module];
-    if (m->end)
+    if (m->path)
         return; /* said already */
     m->start = record.start;
     m->end = record.end;

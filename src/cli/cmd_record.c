@@ -342,6 +342,7 @@ static void open_channel(struct recording *r)
                                             .sampler = r->sampler};
     struct rs_err err;
 
+    r->session->allocations.suppress_file = strings_add_str(&r->session->strings, r->options.suppress_file);
     if (channel_open(&r->channel, r->session, &options, &err)) {
         session_warn(r->session, "Nothing is recorded from inside the program: %s", err.text);
         return;

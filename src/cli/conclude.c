@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "analyze/allocs.h"
 #include "analyze/functions.h"
 #include "analyze/symbolize.h"
 #include "report/json.h"
@@ -36,6 +37,7 @@ static void analyse(struct session *session, bool debuginfod)
                      "rustscope report --symbolize adds them");
     functions_compute(session, &(struct time_window){0, UINT64_MAX});
     hotspots_compute(session);
+    allocs_analyze(session);
 }
 
 int conclude(struct session *session, const char *output, unsigned flags, struct rs_err *err)

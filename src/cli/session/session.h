@@ -153,6 +153,7 @@ struct allocations {
     bool measured; /* the shim or the library reported */
     uint64_t total_allocations, total_deallocations, total_bytes, temporary;
     uint64_t leaked_bytes, leaked_count;
+    string_id suppress_file; /* the user's, of leaks not to report; 0: none */
     uint64_t peak_at_ns, peak_bytes;
     uint64_t by_size[ALLOC_SIZE_CLASSES]; /* 0-64 B, 65-512 B, 513 B-4 KB, 4-64 KB, more (powers of two) */
     uint64_t lifetimes[LIFETIME_CLASSES]; /* freed blocks that lived [2^(i-1), 2^i) µs; class 0: under 1 µs */

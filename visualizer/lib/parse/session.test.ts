@@ -58,11 +58,15 @@ describe('a session', () => {
     expect(net({ fromMs: 100, toMs: 200 }).status.freed).toBe(90);
     expect(lines(engine, net(null))).toEqual(['shop::main;malloc 10', 'shop::main;shop::db::query;malloc 30']);
   });
-  test('the work of the profiler itself is out of every share', async () => {
+  test('the work of the profiler itself is out of every share, the real malloc below it is not', async () => {
     const make = new SessionMaker(1, 100, SHOP, SHOP_MODULES);
-    make.cpu({ bucket: 0, stack: ['shop::main', 'malloc', 'rs_shim_record'], us: 5 }, { bucket: 0, stack: ['shop::main', 'malloc'], us: 20 });
-    const view = (await open(make.json())).view(cpu());
-    expect(view.status).toMatchObject({ shown: 20, inWindow: 20, profiler: 5 });
+    const ours = ['shop::main', 'rs_shim_record'];
+    make.cpu({ bucket: 0, stack: ours, us: 5 }, { bucket: 0, stack: [...ours, 'sys_read'], us: 3 }, { bucket: 0, stack: [...ours, 'malloc', 'sys_read'], us: 20 }, { bucket: 0, stack: [...ours, 'sys_read', 'malloc'], us: 7 });
+    const engine = await open(make.json());
+    const view = engine.view(cpu());
+    expect(view.status).toMatchObject({ shown: 27, inWindow: 27, profiler: 8 });
+    expect(lines(engine, view)).toEqual(['shop::main;malloc 7', 'shop::main;malloc;sys_read 20']);
+    expect(engine.view(cpu({ transforms: [{ kind: 'drop', func: funcNamed(engine, 'shop::main') }] })).status).toMatchObject({ shown: 0, dropped: 27, profiler: 8 });
   });
   test('frames without a name are named by module and address, stray bytes are shown', async () => {
     const make = new SessionMaker(1, 100, [{ name: '', crate: '', layer: 'unknown', object: 1 }, { name: 'x\u{10F8FF}y', crate: 'c\u{10F880}', layer: 'user' }], SHOP_MODULES);

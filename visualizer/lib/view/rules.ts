@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Turns the page's chips, layers and "only my code" into one verdict per function, so that building a tree asks once per node. */
-import { LAYER_PROFILER, LAYER_UNKNOWN, LAYER_USER, type FuncTable, type PresetName, type Transform } from '../model/types';
+import { LAYER_KERNEL, LAYER_PROFILER, LAYER_UNKNOWN, LAYER_USER, type FuncTable, type PresetName, type Transform } from '../model/types';
 
 export const SHOW = 0;
 /** The frame disappears, its self goes to its caller. */
 export const HIDE = 1;
 /** Every sample that contains it is left out. */
 export const DROP = 2;
-/** The profiler's own work: left out of every percentage. */
+/**
+ * The profiler's own work, the kernel on its behalf included: left out of every percentage. What the program does below
+ * it (our malloc calling the real one) is the program's, and charged to the caller.
+ */
 export const PROFILER = 3;
 
 /** Ids of the functions that transforms make; they follow the real ones. */
@@ -29,6 +32,8 @@ export function virtualFuncs(real: number, crates: number, modules: number): Vir
 
 export interface Rules {
   readonly verdict: Uint8Array;        // per real function
+  /** 1 = kernel code, per real function. */
+  readonly kernel: Uint8Array;
   /** What a function is shown as: itself, or "[crate]". Null: everything as itself. */
   readonly shownAs: Int32Array | null;
   /** 1: what it calls becomes its self. Null: none. */
@@ -98,5 +103,6 @@ export function compileRules(input: RuleInput): Rules {
       case 'preset': for (let f = 0; f < funcs.count; f++) if (verdict[f] === SHOW && presetMatches(t.preset, input.names[f])) verdict[f] = HIDE; break;
     }
   }
-  return { verdict, shownAs, frozen, focus, recursion: input.collapseRecursion, outside: input.onlyMyCode ? virtual.outside : virtual.hidden, identity };
+  const kernel = funcs.layer.map((layer) => (layer === LAYER_KERNEL ? 1 : 0));
+  return { verdict, kernel, shownAs, frozen, focus, recursion: input.collapseRecursion, outside: input.onlyMyCode ? virtual.outside : virtual.hidden, identity };
 }

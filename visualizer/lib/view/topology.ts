@@ -93,14 +93,10 @@ export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Arra
     let reached = level && p >= 0 ? level[p] : 0;
     const f = func[n];
     const verdict = f < 0 ? 0 : rules.verdict[f];
-    if (below[n] === 0 || at === OUT) {
+    const ours = verdict === PROFILER || (f >= 0 && rules.kernel[f] === 1 && p >= 0 && fate !== null && fate[p] === FATE_PROFILER);
+    if (below[n] === 0 || at === OUT || verdict === DROP) {
       state[n] = OUT;
-      if (fate) fate[n] = verdict === PROFILER || (p >= 0 && fate[p] === FATE_PROFILER) ? FATE_PROFILER : FATE_DROPPED;
-      continue;
-    }
-    if (verdict === DROP || verdict === PROFILER) {
-      state[n] = OUT;
-      if (fate) fate[n] = verdict === PROFILER ? FATE_PROFILER : FATE_DROPPED;
+      if (fate) fate[n] = ours ? FATE_PROFILER : FATE_DROPPED;
       continue;
     }
     if (level && reached < rules.focus.length && f === rules.focus[reached]) {
@@ -108,14 +104,14 @@ export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Arra
       at = reached === rules.focus.length ? 0 : PENDING;
     }
     if (level) level[n] = reached;
-    if (at === PENDING) {
-      state[n] = PENDING;
-      if (fate) fate[n] = FATE_DROPPED;
+    if (stopped && p >= 0 && stopped[p]) stopped[n] = 1;
+    if (ours || at === PENDING) {
+      state[n] = at;
+      if (fate) fate[n] = ours ? FATE_PROFILER : FATE_DROPPED;
       continue;
     }
     let node: number;
-    if (stopped && p >= 0 && stopped[p]) {
-      stopped[n] = 1;
+    if (stopped && stopped[n]) {
       node = at;
       if (fate) fate[n] = FATE_SHOWN;
     } else if (verdict === HIDE) {

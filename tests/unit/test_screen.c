@@ -33,7 +33,7 @@ static struct screen_model sample_model(void)
         .memory_title = "heap",
         .hot_cpu_pct = 80,
         .interval_s = 0.1,
-        .allocs_per_s = 912000,
+        .alloc_bytes_per_s = 912000,
         .read_bytes_per_s = 0,
         .write_bytes_per_s = 1.2e6,
         .has_output = true,

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/node_path.h"
 #include "report/totals.h"
 
 enum {
@@ -396,26 +397,6 @@ static void draw_functions(struct page *page)
 
 /* -- memory ------------------------------------------------------------------------------------------------------- */
 
-/* "createObject ← setCommand ← call": innermost first, without the allocator's own frames. */
-static void node_path(const struct page *page, int32_t node, char *out, size_t cap)
-{
-    const struct calltree *tree = &page->s->tree;
-    const char *arrow = page->options->charset == CHARSET_UTF8 ? " ← " : " < ";
-    size_t used = 0;
-    int frames = 0;
-
-    out[0] = '\0';
-    while (node >= 0 && (size_t)node < tree->node_count && frames < PATH_FRAMES && used < cap - 1) {
-        const struct frame *frame = &tree->frames[tree->nodes[node].frame];
-        const char *name = text_of(page, frame->func);
-
-        node = tree->nodes[node].parent;
-        if (frame->layer == LAYER_ALLOC || frame->layer == LAYER_PROFILER)
-            continue;
-        used += (size_t)snprintf(out + used, cap - used, "%s%s", frames++ ? arrow : "", *name ? name : "[unknown]");
-    }
-}
-
 static void draw_memory(struct page *page)
 {
     const struct allocations *a = &page->s->allocations;
@@ -458,7 +439,7 @@ static void draw_memory(struct page *page)
                            ? 100.0 * (double)shown[k]->peak_bytes / page->totals.heap_peak_bytes
                            : NAN;
 
-        node_path(page, shown[k]->node, path, sizeof(path));
+        node_path(page->s, shown[k]->node, PATH_FRAMES, page->options->charset, path, sizeof(path));
         canvas_text(page->canvas, page->row, 4, page->cols - 4 - 20, path, STYLE_NORMAL);
         canvas_text_right(page->canvas, page->row, page->cols - 19, 10, fmt_bytes((double)shown[k]->peak_bytes).s,
                           STYLE_NORMAL);

@@ -9,9 +9,11 @@
 #include "analyze/functions.h"
 #include "analyze/symbolize.h"
 #include "base/alloc.h"
+#include "report/node_path.h"
 #include "report/totals.h"
 
 static const uint64_t SECOND_NS = 1000000000;
+static const uint64_t LATELY_NS = 10000000000; /* what the tables of functions and allocations speak of */
 static const uint64_t NAMES_BUDGET_NS = 2000000;
 enum { TABLE_ROWS = 200, EVENT_ROWS = 500 };
 
@@ -28,7 +30,7 @@ void model_init(struct model *model, struct session *session)
     model->screen.state = "recording";
     memcpy(model->screen.tables, tables, sizeof(tables));
     model->screen.allocations = (struct screen_table){.title = "Allocations", .headings = {"bytes/s"}};
-    model->screen.allocs_per_s = NAN;
+    model->screen.alloc_bytes_per_s = NAN;
 }
 
 void model_release(struct model *model)
@@ -178,8 +180,7 @@ static void update_threads(struct model *model, double span_ns)
 static void update_functions(struct model *model, uint64_t now_ns)
 {
     enum { SHOWN = 50 };
-    const uint64_t span_ns = 10 * SECOND_NS;
-    const struct time_window window = {now_ns > span_ns ? now_ns - span_ns : 0, now_ns};
+    const struct time_window window = {now_ns > LATELY_NS ? now_ns - LATELY_NS : 0, now_ns};
     struct session *s = model->session;
     struct screen_table *table = &model->screen.tables[TABLE_FUNCTIONS];
     struct top_function top[SHOWN];
@@ -197,6 +198,78 @@ static void update_functions(struct model *model, uint64_t now_ns)
         snprintf(row->columns[0], sizeof(row->columns[0]), "%.15s", fmt_pct1(top[i].self_pct).s);
         row->style = top[i].self_pct >= 20 ? STYLE_HOT : STYLE_NORMAL;
     }
+}
+
+/* Bytes allocated by one call path lately. */
+struct site {
+    uint32_t node;
+    int64_t bytes;
+};
+
+static int by_node(const void *a, const void *b)
+{
+    const struct site *x = a, *y = b;
+
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct site *x = a, *y = b;
+
+    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : by_node(a, b);
+}
+
+/*
+ * The rows of the buckets from FROM on, summed by node, at the head of *SITES; returns how many. Compacted rows are in
+ * order of time, so the search ends where they get too old; the rest is a short tail in any order.
+ */
+static size_t sites_since(const struct rows *rows, uint32_t from, struct site **sites)
+{
+    size_t count = 0, cap = 0, nodes = 0;
+
+    *sites = NULL;
+    for (size_t row = rows->count; row-- > 0;) {
+        if (rows->bucket[row] < from) {
+            if (row < rows->compacted)
+                break;
+            continue;
+        }
+        GROW(*sites, count + 1, cap);
+        (*sites)[count++] = (struct site){rows->key[row], rows->value[ALLOC_ROW_BYTES][row]};
+    }
+    if (count)
+        qsort(*sites, count, sizeof(**sites), by_node);
+    for (size_t i = 0; i < count; i++) {
+        if (nodes && (*sites)[nodes - 1].node == (*sites)[i].node)
+            (*sites)[nodes - 1].bytes += (*sites)[i].bytes;
+        else
+            (*sites)[nodes++] = (*sites)[i];
+    }
+    if (nodes)
+        qsort(*sites, nodes, sizeof(**sites), by_bytes);
+    return nodes;
+}
+
+/* Which paths allocated most in the last ten seconds. */
+static void update_allocations(struct model *model, uint64_t now_ns)
+{
+    enum { SHOWN = 50, FRAMES = 4 };
+    const struct session *s = model->session;
+    struct screen_table *table = &model->screen.allocations;
+    uint64_t from_ns = now_ns > LATELY_NS ? now_ns - LATELY_NS : 0;
+    double span_s = (double)(now_ns - from_ns) / 1e9;
+    struct site *sites;
+    size_t count = sites_since(&s->alloc_rows, (uint32_t)(from_ns / s->alloc_rows.interval_ns), &sites);
+
+    table->count = 0;
+    for (size_t i = 0; i < count && i < SHOWN && span_s > 0; i++) {
+        struct screen_row *row = add_row(table);
+
+        node_path(s, (int32_t)sites[i].node, FRAMES, CHARSET_UTF8, row->name, sizeof(row->name));
+        snprintf(row->columns[0], sizeof(row->columns[0]), "%.15s", fmt_bytes((double)sites[i].bytes / span_s).s);
+    }
+    free(sites);
 }
 
 /* -- the rest ----------------------------------------------------------------------------------------------------- */
@@ -265,6 +338,7 @@ void model_update(struct model *model, uint64_t now_ns, size_t points)
     update_series(model, SCREEN_THREADS, METRIC_THREADS, points);
     update_series(model, SCREEN_FDS, METRIC_OPEN_FDS, points);
     screen->read_bytes_per_s = last_rate(s, METRIC_READ_BYTES);
+    screen->alloc_bytes_per_s = s->alloc_rows.count ? last_rate(s, METRIC_ALLOC_BYTES) : NAN;
     screen->write_bytes_per_s = last_rate(s, METRIC_WRITE_BYTES);
     update_events(model);
     if (model->tables_at_ns && now_ns - model->tables_at_ns < SECOND_NS)
@@ -274,11 +348,6 @@ void model_update(struct model *model, uint64_t now_ns, size_t points)
     update_processes(model, span_ns);
     update_threads(model, span_ns);
     update_functions(model, now_ns);
-    if (s->allocations.measured) {
-        if (span_ns > 0)
-            screen->allocs_per_s =
-                (double)(s->allocations.total_allocations - model->allocations) * 1e9 / span_ns;
-        model->allocations = s->allocations.total_allocations;
-    }
+    update_allocations(model, now_ns);
     model->tables_at_ns = now_ns ? now_ns : 1;
 }

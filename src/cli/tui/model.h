@@ -15,7 +15,6 @@ struct model {
     uint64_t *process_cpu_ns, *thread_cpu_ns; /* at the last look, by index */
     size_t process_count, thread_count, process_cap, thread_cap;
     uint64_t tables_at_ns; /* when the tables were made */
-    uint64_t allocations;
 };
 
 void model_init(struct model *model, struct session *session);

@@ -178,8 +178,8 @@ static void draw_strip(struct canvas *canvas, struct rect rect, const struct scr
         snprintf(parts[count++], sizeof(parts[0]), "%s %s %s", i == 1 ? model->memory_title : sparks[i].label,
                  chart_label(unit, series->now).s, spark);
     }
-    if (isfinite(model->allocs_per_s))
-        snprintf(parts[count++], sizeof(parts[0]), "alloc %s/s", fmt_si(model->allocs_per_s, "").s);
+    if (isfinite(model->alloc_bytes_per_s))
+        snprintf(parts[count++], sizeof(parts[0]), "alloc %s/s", fmt_bytes(model->alloc_bytes_per_s).s);
     if (isfinite(model->read_bytes_per_s) || isfinite(model->write_bytes_per_s))
         snprintf(parts[count++], sizeof(parts[0]), "disk r %s/s w %s/s", fmt_bytes(model->read_bytes_per_s).s,
                  fmt_bytes(model->write_bytes_per_s).s);

@@ -51,7 +51,7 @@ struct screen_model {
     double hot_cpu_pct;
     double interval_s; /* between points of the series */
     struct screen_series series[SCREEN_METRICS];
-    double allocs_per_s, read_bytes_per_s, write_bytes_per_s; /* NaN unknown */
+    double alloc_bytes_per_s, read_bytes_per_s, write_bytes_per_s; /* NaN unknown */
     struct screen_table tables[TABLE_KINDS], allocations;
     struct screen_event *events; /* oldest first */
     size_t event_count, event_cap;

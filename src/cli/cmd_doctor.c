@@ -11,7 +11,7 @@
 static void help(void)
 {
     fputs("usage: rustscope doctor\n"
-          "Try out what works on this machine, and name the command that fixes what does not.\n\n"
+          "Try out what works on this machine, and name the command that fixes the rest.\n\n"
           "  ok        works\n"
           "  degraded  works with less: the line says what is lost\n"
           "  missing   does not work\n\n"

@@ -105,7 +105,12 @@ def test_keys(tmux, rustscope, target):
     tmux.wait_for("recording")
     tmux.keys("c")
     tmux.wait_for("┤ ", absent=True)
-    tmux.keys("c", "t")
+    tmux.keys("c")
+    for _ in range(3):
+        if "Threads" in tmux.screen():
+            break
+        tmux.keys("t")
+        time.sleep(0.3)
     tmux.wait_for("Threads")
     tmux.keys("z")
     tmux.wait_for("Output", absent=True)
@@ -465,3 +470,12 @@ def test_a_closed_pipe_is_no_noise(rustscope, tmp_path):
     result = subprocess.run(f"{shlex.quote(rustscope)} -- sh -c 'sleep 0.3; echo x' 2>&1 | true; "
                             f"{shlex.quote(rustscope)} --help | true", shell=True, capture_output=True, cwd=tmp_path)
     assert result.stderr == b"" and result.stdout == b""
+
+
+@pytest.mark.parametrize("env", [{}, {"LC_ALL": "tr_TR.UTF-8"}, {"LC_ALL": "C"}, {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+                                 {"LD_LIBRARY_PATH": "/nonexistent::"}])
+def test_odd_environments_change_nothing(rustscope, target, tmp_path, env):
+    result = subprocess.run([rustscope, "--", target("talk"), "lines", "3"], capture_output=True, cwd=tmp_path,
+                            stdin=subprocess.DEVNULL, env=env, umask=0o077)
+    assert result.returncode == 0 and result.stdout == b"out 0\nout 1\nout 2\n"
+    assert b"rustscope  tgt_talk lines 3" in result.stderr and b"avg" in result.stderr

@@ -472,7 +472,7 @@ def test_a_closed_pipe_is_no_noise(rustscope, tmp_path):
     assert result.stderr == b"" and result.stdout == b""
 
 
-@pytest.mark.parametrize("env", [{}, {"LC_ALL": "tr_TR.UTF-8"}, {"LC_ALL": "C"}, {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+@pytest.mark.parametrize("env", [{}, {"LC_ALL": "tr_TR.UTF-8"}, {"LC_ALL": "C"}, {"PATH": "/usr/bin:/bin", "HOME": "/dev/null"},
                                  {"LD_LIBRARY_PATH": "/nonexistent::"}])
 def test_odd_environments_change_nothing(rustscope, target, tmp_path, env):
     result = subprocess.run([rustscope, "--", target("talk"), "lines", "3"], capture_output=True, cwd=tmp_path,

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What the CLI makes of the page: a session it recorded itself, over `rustscope view` and inside `rustscope report --html`.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { newPage, settled, startBrowser, state, untroubled } from './browser.mjs';
+
+const rustscope = process.env.RUSTSCOPE ?? fileURLToPath(new URL('../../build/release/bin/rustscope', import.meta.url));
+const skip = existsSync(rustscope) ? false : `no ${rustscope} (build the release, or RUSTSCOPE=path)`;
+let browser;
+let session;
+
+before(async () => {
+  if (skip) return;
+  browser = await startBrowser();
+  session = join(browser.folder, 'session.json');
+  execFileSync(rustscope, ['--no-tui', '-q', '-o', session, '--', 'sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; sleep 0.2'], { stdio: 'ignore', timeout: 60000 });
+});
+after(() => browser?.close());
+
+test('a recorded session opens through rustscope view', { skip }, async () => {
+  const server = spawn(rustscope, ['view', '--no-open', session]);
+  try {
+    const address = await new Promise((resolve) => server.stdout.once('data', (data) => resolve(String(data).trim())));
+    const page = await newPage(browser.context, address);
+    await page.waitForSelector('[data-testid=status]');
+    await settled(page);
+    const shown = await state(page);
+    assert.equal(shown.format, 'rustscope');
+    assert.ok(await page.evaluate(() => globalThis.rustscope.tab.info.side.timeline.points) > 0);
+    assert.deepEqual(page.requests.map((one) => one.replace(address, '')), ['', 'session/0']);
+    await untroubled(page);
+    await page.close();
+  } finally {
+    server.kill('SIGINT');
+    assert.equal(await new Promise((resolve) => server.on('exit', resolve)), 0);
+  }
+});
+
+const withHtml = !skip && /--html/.test(spawnSync(rustscope, ['report', '--help'], { encoding: 'utf8' }).stdout ?? '');
+
+test('a recorded session opens inside its report, offline', { skip: skip || !withHtml && 'this build has no report --html' }, async () => {
+  const path = join(browser.folder, 'cli-report.html');
+  execFileSync(rustscope, ['report', '--html', path, session], { stdio: 'ignore', timeout: 30000 });
+  const page = await newPage(browser.context, pathToFileURL(path).href);
+  await page.waitForSelector('[data-testid=status]');
+  await settled(page);
+  assert.equal((await state(page)).format, 'rustscope');
+  assert.equal(page.requests.length, 1);
+  await untroubled(page);
+  await page.close();
+});

@@ -11,17 +11,19 @@
 #include "analyze/functions.h"
 #include "analyze/symbolize.h"
 #include "base/err.h"
+#include "report/html.h"
 #include "report/json.h"
 #include "report/summary.h"
 
 struct report_options {
-    const char *file, *window;
+    const char *file, *window, *html;
     bool symbolize, help;
 };
 
 static const struct option long_options[] = {
     {"window", required_argument, NULL, 'w'},
     {"symbolize", no_argument, NULL, 's'},
+    {"html", required_argument, NULL, 'H'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -34,6 +36,8 @@ static void help(void)
           "                         marks; either may be missing (3.5.., ..load, load..7)\n"
           "      --symbolize        look names up again, where binaries or debug files are\n"
           "                         better here and now than where it was recorded\n"
+          "      --html FILE        write the visualizer with the session inside it to FILE:\n"
+          "                         one page that opens offline; - is stdout\n"
           "  -h, --help\n\n"
           "SESSION.json may be gzipped; - is stdin. 1 MB = 10^6 bytes.\n",
           stdout);
@@ -53,6 +57,9 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
         case 's':
             o->symbolize = true;
             break;
+        case 'H':
+            o->html = optarg;
+            break;
         case 'h':
             o->help = true;
             break;
@@ -66,6 +73,11 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
     if (argc - optind != 1)
         return rs_err_set(err, -EINVAL, "report wants one session file: rustscope report rustscope-last.json");
     o->file = argv[optind];
+    if (o->html && (o->window || o->symbolize))
+        return rs_err_set(err, -EINVAL, "--html takes the session whole and as it is: leave out %s",
+                          o->window ? "--window" : "--symbolize");
+    if (o->html && !strcmp(o->file, "-"))
+        return rs_err_set(err, -EINVAL, "--html wants a session file, not stdin");
     return 0;
 }
 
@@ -87,6 +99,18 @@ static void apply_window(struct session *s, const char *text, struct summary_opt
     page->to_ns = window.to_ns;
 }
 
+static int write_html(const struct report_options *o)
+{
+    uint64_t bytes;
+    struct rs_err err;
+
+    if (html_write(o->file, o->html, &bytes, &err))
+        die(1, "%s", err.text);
+    if (strcmp(o->html, "-") != 0)
+        fprintf(stderr, "rustscope: wrote %s (%llu bytes)\n", o->html, (unsigned long long)bytes);
+    return 0;
+}
+
 int cmd_report(int argc, char **argv)
 {
     struct report_options o = {0};
@@ -104,6 +128,10 @@ int cmd_report(int argc, char **argv)
     s = session_read_file(o.file, &err);
     if (!s)
         die(1, "%s", err.text);
+    if (o.html) { /* it was read to know that it is a whole session */
+        session_free(s);
+        return write_html(&o);
+    }
     if (o.symbolize) {
         symbolize(s, &(struct symbolize_options){.live = false});
         functions_compute(s, &(struct time_window){0, UINT64_MAX});

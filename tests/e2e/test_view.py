@@ -139,13 +139,29 @@ def test_a_busy_port_is_one_sentence(rustscope, tmp_path):
     assert result.stderr == f"rustscope: port {port} is in use: choose another with --port, or leave it out\n"
 
 
-def test_a_report_is_one_page_with_the_session_inside(rustscope, tmp_path):
-    (tmp_path / "session.json").write_bytes(SESSION)
-    help_text = subprocess.run([rustscope, "report", "--help"], capture_output=True, text=True, timeout=20)
-    if "--html" not in help_text.stdout:
-        pytest.skip("this build's report has no --html yet")
-    subprocess.run([rustscope, "report", "--html", "report.html", "session.json"], cwd=tmp_path, check=True, timeout=20, capture_output=True)
+def test_a_report_is_one_page_with_the_session_inside(rustscope, record, tmp_path):
+    session = record(["--no-tui", "-q"], ["true"]).path
+    argv = [rustscope, "report", "--html", "report.html", str(session)]
+    result = subprocess.run(argv, cwd=tmp_path, check=True, timeout=20, capture_output=True, text=True)
     page = (tmp_path / "report.html").read_text()
+    assert result.stdout == "" and result.stderr == f"rustscope: wrote report.html ({len(page.encode())} bytes)\n"
     block = json.loads(re.search(r'id="rustscope-session">(.*?)</script>', page, re.S)[1])
-    assert gzip.decompress(base64.b64decode(block["gzip"])) == SESSION
+    assert gzip.decompress(base64.b64decode(block["gzip"])) == session.read_bytes()
     assert "http://" not in re.sub(r'"http://www\.w3\.org/[^"]*"', "", page.split("<body")[0])
+
+
+@pytest.mark.parametrize(
+    "args, status, sentence",
+    [
+        (["--html", "x.html", "broken.json"], 1, "broken.json"),
+        (["--html", "/no/such/folder/x.html", "good.json"], 1, "cannot write /no/such/folder/x.html"),
+        (["--html", "x.html", "--window", "1..2", "good.json"], 2, "--html takes the session whole"),
+        (["--html", "x.html", "-"], 2, "--html wants a session file"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_one_sentence(rustscope, record, tmp_path, args, status, sentence):
+    record(["--no-tui", "-q"], ["true"], output=tmp_path / "good.json")
+    (tmp_path / "broken.json").write_text("{")
+    result = subprocess.run([rustscope, "report", *args], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert result.returncode == status and sentence in result.stderr and result.stderr.count("\n") == 1
+    assert not (tmp_path / "x.html").exists()

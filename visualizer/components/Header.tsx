@@ -46,7 +46,7 @@ export function Header() {
         </h1>
         {info && (
           <div className="flex min-w-0 flex-1 items-baseline gap-3">
-            <span className="min-w-0 shrink truncate font-medium" title={info.name} data-testid="session-name">{info.side.meta.sessionName || info.side.meta.project || info.name}</span>
+            <span className="min-w-0 shrink truncate font-medium" title={info.name} data-testid="session-name">{info.name}</span>
             <span className="min-w-0 truncate text-xs text-muted max-sm:hidden">{facts(info).join(' · ')}</span>
           </div>
         )}

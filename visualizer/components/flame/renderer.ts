@@ -276,8 +276,9 @@ export class FlameRenderer {
     // Letters differ in width: a little less than the share that would fit.
     const max = Math.floor((width / full) * label.length * 0.93) - 1;
     if (max < 4) return '';
-    const last = label.slice(label.lastIndexOf('::') + 2);
-    if (last.length === label.length || max >= label.length * 0.75) return middleEllipsis(label, max);
+    const segment = label.lastIndexOf('::');
+    const last = label.slice(segment + 2);
+    if (segment < 0 || max >= label.length * 0.75) return middleEllipsis(label, max);
     return last.length < max ? `…${last}` : middleEllipsis(last, max);
   }
 }

@@ -7,6 +7,11 @@ export default {
   reactStrictMode: true,
   // A build is a function of the sources alone: the committed template is checked against it.
   generateBuildId: () => 'rustscope',
+  // Module ids in order of use: the default hashes requests that hold the checkout's path.
+  webpack: (config) => {
+    config.optimization.moduleIds = 'natural';
+    return config;
+  },
   images: { unoptimized: true },
   poweredByHeader: false,
 };

@@ -36,8 +36,8 @@ static void help(void)
           "                         marks; either may be missing (3.5.., ..load, load..7)\n"
           "      --symbolize        look names up again, where binaries or debug files are\n"
           "                         better here and now than where it was recorded\n"
-          "      --html FILE        write the visualizer with the session inside it to FILE:\n"
-          "                         one page that opens offline; - is stdout\n"
+          "      --html FILE        write the visualizer with the session inside it: one\n"
+          "                         page that opens offline; - is stdout\n"
           "  -h, --help\n\n"
           "SESSION.json may be gzipped; - is stdin. 1 MB = 10^6 bytes.\n",
           stdout);

@@ -1,0 +1,10 @@
+PRAGMA journal_mode=OFF; PRAGMA cache_size=-1000;
+CREATE TABLE person(id INTEGER PRIMARY KEY, name TEXT, city INT);
+CREATE TABLE sale(id INTEGER PRIMARY KEY, person INT, amount REAL, note TEXT);
+WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x<60000) INSERT INTO person SELECT x, 'person'||hex(x*7919%65536), x%89 FROM n;
+WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x<250000) INSERT INTO sale SELECT x, (x*7907)%60000+1, (x*31%10007)/3.0, printf('note-%08d-%s',x,hex(x*40503%65536)) FROM n;
+CREATE INDEX by_person ON sale(person);
+SELECT count(*), sum(length(s)) FROM (SELECT person.name||sale.note AS s FROM person JOIN sale ON sale.person=person.id ORDER BY sale.amount, person.name);
+SELECT city, count(*), avg(amount) FROM person JOIN sale ON person=person.id GROUP BY city ORDER BY 2 DESC LIMIT 3;
+UPDATE sale SET note=upper(note)||'-x' WHERE id%3=0;
+SELECT max(length(json_array(note,amount,person))) FROM sale;

@@ -282,13 +282,18 @@ def as_nobody(command, **kwargs):
                            "--bounding-set=-all", *command], capture_output=True, text=True, timeout=60, **kwargs)
 
 
+def open_to_all(folder):
+    """Lets another user write into FOLDER and walk down to it."""
+    os.chmod(folder, 0o777)
+    for parent in folder.parents:
+        if not os.stat(parent).st_mode & 0o001:
+            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 @pytest.mark.parametrize("memlock", [None, 0])
 def test_a_user_without_privileges_gets_user_stacks(rustscope, target, tmp_path, memlock):
-    os.chmod(tmp_path, 0o777)
-    for folder in [tmp_path, *tmp_path.parents]:
-        if not os.stat(folder).st_mode & 0o001:
-            os.chmod(folder, os.stat(folder).st_mode | 0o011)
+    open_to_all(tmp_path)
 
     def limit():
         if memlock is not None:
@@ -307,6 +312,27 @@ def test_a_user_without_privileges_gets_user_stacks(rustscope, target, tmp_path,
     stacks = Stacks(session)
     assert stacks.us("main", "round_of_all") > 350000
     assert any("kernel.perf_event_paranoid=1" in w for w in session["diagnostics"]["warnings"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_waits_of_a_user_without_privileges_are_approximate(rustscope, target, tmp_path):
+    open_to_all(tmp_path)
+    if as_nobody([rustscope, "--version"]).returncode != 0:
+        pytest.skip("another user cannot run the build")
+    out = tmp_path / "user.json"
+    done = as_nobody([rustscope, "--no-tui", "--off-cpu", "-o", str(out), "--", target("waits")],
+                     env={**ENV, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    session = json.loads(out.read_text())
+    if session["diagnostics"]["stack_backend"] != "perf_event":
+        pytest.skip("perf_event is not permitted")
+    stacks = Stacks(session)
+    waits = stacks.weights(session["offcpu"], "wait_us")
+    paranoid = int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text())
+    assert session["offcpu"]["approx"] == (paranoid > 1)
+    for name, ms in {"nap": 400, "wait_for_lock": 300}.items():
+        waited = sum(us for stack, us in waits.items() if name in stack) / 1000
+        assert waited == pytest.approx(ms, rel=0.2), waits
 
 
 def test_a_rate_beyond_the_kernels_limit_is_refused(rustscope):

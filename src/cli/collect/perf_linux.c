@@ -17,6 +17,8 @@
 #include "collect/stack_memory.h"
 
 enum { MAX_RATE_HZ = 10000, ATTACH_ROUNDS = 50 };
+/* Looking at threads that sleep: how often at most, and at how many. */
+enum { SLEEPER_LOOK_NS = 9000000, SLEEPERS_A_LOOK = 200 };
 /* Below this share of the measured CPU time, the report says that its percentages rest on too little. */
 static const double GOOD_COVERAGE = 0.9;
 
@@ -30,8 +32,9 @@ struct perf {
     struct perf_stacks stacks;
     pid_t pid;
     bool attached;
-    bool system_wide; /* events see every process; only those in `tasks` are ours */
-    uint64_t from_ns; /* samples before it do not count */
+    bool system_wide;   /* events see every process; only those in `tasks` are ours */
+    uint64_t looked_ns; /* at sleepers */
+    uint64_t from_ns;   /* samples before it do not count */
     uint64_t drains;
 
     uint64_t lost, throttled;
@@ -230,6 +233,12 @@ static void end_wait(struct perf *perf, struct perf_thread *thread, uint64_t unt
     if (!thread->off_since_ns || until_ns < thread->off_since_ns)
         return;
     thread->off_since_ns = 0;
+    if (thread->off_node == CALLTREE_NO_NODE) {
+        uint32_t frame =
+            calltree_named_frame(&session->tree, strings_add_str(&session->strings, "[short wait]"), LAYER_UNKNOWN);
+
+        thread->off_node = calltree_child(&session->tree, CALLTREE_NO_NODE, frame);
+    }
     thread_index = session_thread_of(perf, thread, from);
     while (from < until) {
         uint64_t interval = session->offcpu_rows.interval_ns;
@@ -250,12 +259,31 @@ static void on_switch(struct perf *perf, const struct perf_record *rec)
 {
     struct perf_thread *thread = perf_tasks_find_thread(&perf->tasks, rec->tid);
 
-    if (!thread || perf->events.off_cpu != PERF_OFF_CPU_STACKS)
+    if (!thread || rec->time_ns < perf->from_ns)
         return;
-    if (!rec->cpu_switch.out)
+    if (!rec->cpu_switch.out) {
         end_wait(perf, thread, rec->time_ns);
-    else if (rec->cpu_switch.preempted)
+    } else if (rec->cpu_switch.preempted) {
         thread->off_since_ns = 0; /* it did not wait: it was sent away */
+    } else if (perf->events.off_cpu == PERF_OFF_CPU_SWITCHES) {
+        thread->off_since_ns = rec->time_ns;
+        thread->off_node = CALLTREE_NO_NODE; /* for the next look at sleepers */
+    }
+}
+
+/* Without stacks at context switches: where do threads sleep that have slept since the last look? */
+static void look_at_sleepers(struct perf *perf)
+{
+    unsigned looks = 0;
+
+    for (size_t i = 0; i < PERF_TASK_BUCKETS && looks < SLEEPERS_A_LOOK; i++) {
+        for (struct perf_thread *thread = perf->tasks.threads[i]; thread; thread = thread->next) {
+            if (!thread->off_since_ns || thread->off_node != CALLTREE_NO_NODE)
+                continue;
+            thread->off_node = perf_stacks_sleeping_node(&perf->stacks, thread);
+            looks++;
+        }
+    }
 }
 
 static void on_record(struct perf *perf, const struct perf_record *rec)
@@ -322,6 +350,10 @@ static void publish_counts(struct perf *perf)
 void perf_drain(struct perf *perf, uint64_t now_ns)
 {
     drain_until(perf, now_ns > PERF_PUBLISH_SLACK_NS ? now_ns - PERF_PUBLISH_SLACK_NS : 0);
+    if (perf->events.off_cpu == PERF_OFF_CPU_SWITCHES && now_ns - perf->looked_ns >= SLEEPER_LOOK_NS) {
+        perf->looked_ns = now_ns;
+        look_at_sleepers(perf);
+    }
     publish_counts(perf);
 }
 
@@ -532,7 +564,10 @@ static void warn_of_limits(struct perf *perf)
         session_warn(s, "%u KiB of each stack are copied, to stay under %d MB/s on %u CPUs: a lower -F allows more",
                      plan->stack_bytes >> 10, PERF_MAX_DUMP_BYTES_PER_SEC / 1000000, perf_cpu_count());
     if (perf->options.off_cpu && perf->events.off_cpu != PERF_OFF_CPU_STACKS)
-        session_warn(s, "off-CPU stacks are not permitted: sudo sysctl kernel.perf_event_paranoid=1");
+        session_warn(s,
+                     "off-CPU stacks are approximate, from looking at sleeping threads 100 times a second: sudo sysctl "
+                     "kernel.perf_event_paranoid=1 makes them exact");
+    s->offcpu_approx = perf->events.off_cpu == PERF_OFF_CPU_SWITCHES;
 }
 
 int perf_probe(struct rs_err *err)

@@ -50,6 +50,7 @@ struct perf_record {
             const uint8_t *stack;
             size_t stack_bytes; /* of STACK that are valid */
             size_t stack_asked; /* what the event asked for: equal to stack_bytes when the dump may be cut off */
+            bool only_sp_pc;    /* of the registers only these two are known; never so in a ring */
             bool in_kernel;     /* the CPU was in kernel mode */
         } sample;
         struct {

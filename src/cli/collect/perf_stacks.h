@@ -41,3 +41,10 @@ void perf_stacks_release(struct perf_stacks *stacks);
 
 /* The node of the stack that SAMPLE of THREAD shows. */
 int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample);
+
+/*
+ * The node of the stack on which THREAD sleeps right now, by looking at it from outside: for where the kernel gives no
+ * stacks of context switches. Only sp and pc can be had, so that a stack with frames that need more is cut off.
+ * CALLTREE_NO_NODE when it runs, or may not be looked at.
+ */
+int32_t perf_stacks_sleeping_node(struct perf_stacks *stacks, struct perf_thread *thread);

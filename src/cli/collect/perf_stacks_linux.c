@@ -3,6 +3,7 @@
 
 #include <asm/perf_regs.h>
 #include <linux/perf_event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -19,6 +20,7 @@ enum { STITCH_WINDOW_BYTES = 64 << 10, STITCH_WINDOWS = 8, OUTER_MAX_BYTES = 512
 enum { STITCH_PROOF_BYTES = 512, STITCH_PROOF_MIN_BYTES = 256, STITCH_PROOF_MAX_BYTES = 2048 };
 /* Maps are read again for pcs that nothing covers, but not more often than this. */
 enum { REREAD_INTERVAL_NS = 200000000 };
+enum { SLEEPER_STACK_BYTES = 32 << 10 };
 /* A process runs on between sample and drain: nothing is read for a sample that is older than this. */
 #define STITCH_MAX_AGE_NS UINT64_C(200000000)
 
@@ -145,6 +147,8 @@ static void read_regs(const struct perf_stacks *stacks, const struct perf_record
             by_number[bit] = sample->sample.regs[n++];
     memset(full, 0, sizeof(*full));
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        if (sample->sample.only_sp_pc && reg != RS_REG_SP && reg != RS_REG_PC)
+            continue;
         full->reg[reg] = by_number[perf_reg[reg]];
         full->known |= 1ull << reg;
     }
@@ -320,7 +324,7 @@ static unsigned walk(struct perf_stacks *stacks, struct perf_thread *thread, con
         begin_walk(stacks, thread->process, sample, &regs, &unwinder);
         count = rs_unwind(&unwinder, &regs, pcs, PERF_MAX_FRAMES, why);
     } while (*why == RS_STOP_READ && stitch->asked && count <= PERF_MAX_FRAMES / 2 &&
-             stitch->window_count < STITCH_WINDOWS && sample->sample.stack_bytes &&
+             stitch->window_count < STITCH_WINDOWS - 1 && sample->sample.stack_bytes &&
              add_window(stacks, thread, sample, &regs));
     if (*why == RS_STOP_ROOT)
         remember_outer(&thread->outer, stitch, &regs);
@@ -430,4 +434,55 @@ int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_thread *thread,
         node = named_child(stacks, node, "[32-bit code]", LAYER_UNKNOWN);
     node = add_kernel_frames(stacks, sample, node);
     return node == CALLTREE_NO_NODE ? named_child(stacks, node, "[unknown]", LAYER_UNKNOWN) : node;
+}
+
+/* The last two words of /proc/TID/syscall: sp and pc of a thread that sleeps in the kernel. */
+static bool read_sp_pc(const struct perf_thread *thread, uint64_t *sp, uint64_t *pc)
+{
+    char path[64], line[256];
+    char *last, *before;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", thread->process->pid, thread->tid);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    last = fgets(line, sizeof(line), f) ? strrchr(line, ' ') : NULL; /* "running" has no blank */
+    fclose(f);
+    if (!last)
+        return false;
+    *last = '\0';
+    before = strrchr(line, ' ');
+    if (!before)
+        return false;
+    *sp = strtoull(before + 1, NULL, 16);
+    *pc = strtoull(last + 1, NULL, 16);
+    return *sp && *pc;
+}
+
+int32_t perf_stacks_sleeping_node(struct perf_stacks *stacks, struct perf_thread *thread)
+{
+    uint64_t sp, pc, regs[64] = {0};
+    uint8_t *stack = stacks->stitch->live[STITCH_WINDOWS - 1]; /* stitching does not get that far here */
+    struct perf_record look = {.kind = PERF_REC_SAMPLE, .pid = thread->process->pid, .tid = thread->tid};
+    struct iovec local = {stack, SLEEPER_STACK_BYTES}, remote;
+    ssize_t got;
+    size_t n = 0;
+
+    if (!read_sp_pc(thread, &sp, &pc))
+        return CALLTREE_NO_NODE;
+    remote = (struct iovec){(void *)(uintptr_t)sp, SLEEPER_STACK_BYTES};
+    got = process_vm_readv((pid_t)thread->tid, &local, 1, &remote, 1, 0);
+    if (got <= 0)
+        return CALLTREE_NO_NODE;
+    for (unsigned bit = 0; bit < 64; bit++)
+        if (stacks->regs_mask >> bit & 1)
+            regs[n++] = bit == perf_reg[RS_REG_SP] ? sp : bit == perf_reg[RS_REG_PC] ? pc : 0;
+    look.time_ns = rs_clock_mono_ns();
+    look.sample.regs_abi = PERF_SAMPLE_REGS_ABI_64;
+    look.sample.regs = regs;
+    look.sample.only_sp_pc = true;
+    look.sample.stack = stack;
+    look.sample.stack_bytes = look.sample.stack_asked = (size_t)got & ~(size_t)7;
+    return perf_stacks_node(stacks, thread, &look);
 }

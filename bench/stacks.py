@@ -75,6 +75,7 @@ class Bench:
     def record(self, command, *options, **kwargs):
         subprocess.run([*self.recorder(*options), *command], env=self.env, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=300, **kwargs)
+        self.ended = time.time()
         return json.loads(self.session.read_text())
 
 
@@ -181,9 +182,7 @@ def report(bench, pairs):
     ours, theirs = [], []
     for _ in range(max(3, pairs // 5)):
         session = bench.record(command)
-        end = time.monotonic()
-        ran = session["meta"]["end_ts"] / 1000
-        ours.append(max(0.0, time.time() - (time.monotonic() - end) - ran))
+        ours.append(bench.ended - session["meta"]["end_ts"] / 1000)
         subprocess.run([*bench.peer(), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
         begin = time.monotonic()
         subprocess.run(["perf", "script", "-i", str(bench.data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

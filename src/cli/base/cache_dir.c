@@ -8,10 +8,10 @@
 
 #include "base/alloc.h"
 
-/* Makes every folder that leads to PATH. */
-static int make_folders(char *path)
+/* Makes every folder that leads to PATH, behind its first BASE_LEN bytes. */
+static int make_folders(char *path, size_t base_len)
 {
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(path + base_len, '/'); slash; slash = strchr(slash + 1, '/')) {
         int rc;
 
         *slash = '\0';
@@ -27,14 +27,19 @@ char *cache_dir_path(const char *name)
 {
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char *path;
+    size_t base_len;
 
-    if (base && base[0] == '/') /* a relative one is to be ignored, says the XDG specification */
+    /* A relative one is to be ignored, says the XDG specification. A home that does not exist is not made. */
+    if (base && base[0] == '/') {
+        base_len = 1;
         path = xasprintf("%s/rustscope/%s", base, name);
-    else if (home && home[0] == '/')
+    } else if (home && home[0] == '/') {
+        base_len = strlen(home) + 1;
         path = xasprintf("%s/.cache/rustscope/%s", home, name);
-    else
+    } else {
         return NULL;
-    if (make_folders(path) == 0)
+    }
+    if (make_folders(path, base_len) == 0)
         return path;
     free(path);
     return NULL;

@@ -61,7 +61,8 @@ export async function open(page, files) {
 export async function settled(page) {
   await page.waitForTimeout(60);
   await page.waitForFunction(() => !globalThis.rustscope?.tab?.busy);
-  await page.waitForTimeout(320); // animations take up to 280 ms
+  await page.waitForTimeout(40); // effects that start animations
+  await page.waitForFunction(() => !globalThis.rustscopeFlame?.moving);
 }
 
 /** The active tab's state, as far as tests ask. */

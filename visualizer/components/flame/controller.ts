@@ -200,6 +200,11 @@ export class FlameController {
     this.invalidate();
   }
 
+  /** Something still moves. */
+  get moving(): boolean {
+    return this.animation !== null || this.frame !== 0;
+  }
+
   private animate(duration: number, step: (t: number) => void): void {
     this.animation?.stop();
     this.target = null;

@@ -217,15 +217,14 @@ HOOK void *reallocarray(void *block, size_t count, size_t size)
 
 static RECORDED void recorded_free(void *block, CALLER_PARAMS)
 {
-    rs_record_free(block, CALLER_STRUCT);
+    if (block && !rs_pool_owns(block))
+        rs_record_free(block, CALLER_STRUCT);
     rs_real.free(block);
 }
 
 HOOK void free(void *block)
 {
-    if (__builtin_expect(rs_pool_owns(block), 0))
-        return;
-    if (!block || !rs_channel_active()) {
+    if (!rs_channel_active()) {
         rs_real.free(block);
         return;
     }
@@ -235,9 +234,7 @@ HOOK void free(void *block)
 HOOK void free_sized(void *block, size_t size)
 {
     (void)size;
-    if (__builtin_expect(rs_pool_owns(block), 0))
-        return;
-    if (!block || !rs_channel_active()) {
+    if (!rs_channel_active()) {
         rs_real.free(block);
         return;
     }
@@ -247,9 +244,7 @@ HOOK void free_sized(void *block, size_t size)
 HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
     (void)alignment, (void)size;
-    if (__builtin_expect(rs_pool_owns(block), 0))
-        return;
-    if (!block || !rs_channel_active()) {
+    if (!rs_channel_active()) {
         rs_real.free(block);
         return;
     }

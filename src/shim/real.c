@@ -31,6 +31,19 @@ size_t rs_pool_size(const void *block)
     return ((const struct pool_head *)block - 1)->size;
 }
 
+/*
+ * In front of the real free once a block of the pool is about: until then, which is for ever with today's glibc, free()
+ * need not look.
+ */
+static void first_free(void *block);
+static void (*real_free)(void *block) = first_free;
+
+static void pool_aware_free(void *block)
+{
+    if (!rs_pool_owns(block))
+        real_free(block);
+}
+
 /* Memory of the pool is never given back, so it is zero. */
 static void *pool_alloc(size_t alignment, size_t size)
 {
@@ -46,6 +59,7 @@ static void *pool_alloc(size_t alignment, size_t size)
         }
     } while (!atomic_compare_exchange_weak(&pool_used, &used, at + size));
     ((struct pool_head *)(pool + at) - 1)->size = size;
+    rs_real.free = pool_aware_free;
     return pool + at;
 }
 
@@ -133,8 +147,13 @@ static void *first_malloc(size_t size)
 
 static void first_free(void *block)
 {
-    if (RESOLVE(free))
-        rs_real.free(block);
+    void *found = resolving ? NULL : look_up("free");
+
+    if (!found)
+        return;
+    memcpy(&real_free, &found, sizeof(found));
+    rs_real.free = atomic_load(&pool_used) ? pool_aware_free : real_free;
+    rs_real.free(block);
 }
 
 static void *first_calloc(size_t count, size_t size)

@@ -228,3 +228,41 @@ def test_garbage_on_the_fifo_is_survived(listener, target):
     found = listener.end()
     assert found.of("hot") == 1000
     assert found.session["diagnostics"]["folded"]["channel_garbage"] > 0
+
+
+COUNTER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static unsigned long calls;
+#define NEXT(name) ({ static __typeof__(&name) next; if (!next) next = dlsym(RTLD_NEXT, #name); next; })
+void *malloc(size_t n) { __atomic_fetch_add(&calls, 1, 0); return NEXT(malloc)(n); }
+void *calloc(size_t n, size_t m) { __atomic_fetch_add(&calls, 1, 0); return NEXT(calloc)(n, m); }
+void *realloc(void *p, size_t n) { __atomic_fetch_add(&calls, 1, 0); return NEXT(realloc)(p, n); }
+void free(void *p) { __atomic_fetch_add(&calls, 1, 0); NEXT(free)(p); }
+__attribute__((destructor)) static void tell(void)
+{
+    char text[40];
+    int n = snprintf(text, sizeof(text), "calls %lu\n", calls);
+    (void)!write(2, text, n);
+}
+"""
+
+
+@pytest.mark.parametrize("program", [["alloc_rude"], ["alloc_threads", "4", "5000"], ["alloc_family"]])
+def test_hooks_allocate_nothing(record, target, tmp_path, program):
+    """A counter behind the shim sees exactly the calls that it sees without it."""
+    (tmp_path / "counter.c").write_text(COUNTER)
+    counter = str(tmp_path / "counter.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", counter, str(tmp_path / "counter.c")], check=True)
+    env, argv = {**os.environ, "LD_PRELOAD": counter}, [target(program[0]), *program[1:]]
+    plain = subprocess.run(argv, env=env, capture_output=True, timeout=20).stderr
+    recording = record(PLAIN, argv, env=env)
+    assert recording.session["summary"]["total_allocations"] > 10
+    # Threads may reuse each other's thread-local blocks in either run.
+    spread = 8 if program[0] == "alloc_threads" else 0
+    # The program ends first; rustscope, which carries the counter too, has the last line.
+    assert abs(int(plain.split()[1]) - int(recording.stderr.split()[1])) <= spread

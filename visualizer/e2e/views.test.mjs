@@ -240,8 +240,9 @@ test('zoom by double click, keys, wheel, minimap; Escape and 0 come back', async
   await page.keyboard.down('Control');
   await page.mouse.wheel(0, -300);
   await page.keyboard.up('Control');
+  // The end of a wheel gesture is told by its silence.
+  await page.waitForFunction(() => globalThis.rustscope.tab.query.to - globalThis.rustscope.tab.query.from < 0.9);
   await settled(page);
-  assert.ok((await state(page)).query.to - (await state(page)).query.from < 0.9);
   const map = await page.locator('[data-testid=minimap]').boundingBox();
   await page.mouse.move(map.x + map.width * 0.2, map.y + 8);
   await page.mouse.down();

@@ -31,7 +31,8 @@ export function reducedMotion(): boolean {
 export class FlameController {
   readonly renderer: FlameRenderer;
   private readonly behavior: ZoomBehavior<HTMLCanvasElement, unknown>;
-  private animation: Timer | null = null;
+  /** One of a kind at a time; a flip and a change of direction may overlap. */
+  private readonly animations = new Map<'zoom' | 'flip' | 'unfold', Timer>();
   private readonly unobserve: () => void;
   /** Where the running zoom leads: the next step of a held key starts there. */
   private target: readonly [number, number] | null = null;
@@ -49,8 +50,9 @@ export class FlameController {
       .scaleExtent([1, MAX_ZOOM])
       .filter((event: Event) => (event.type === 'wheel' ? (event as WheelEvent).ctrlKey || (event as WheelEvent).metaKey : !(event as MouseEvent).button))
       .on('start', () => {
-        this.animation?.stop();
-        this.animation = this.target = null;
+        this.animations.get('zoom')?.stop();
+        this.animations.delete('zoom');
+        this.target = null;
       })
       .on('zoom', (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => this.zoomed(event))
       .on('end', () => {
@@ -73,7 +75,7 @@ export class FlameController {
 
   destroy(): void {
     this.unobserve();
-    this.animation?.stop();
+    for (const animation of this.animations.values()) animation.stop();
     cancelAnimationFrame(this.frame);
     select(this.canvas).on('.zoom', null);
     for (const [type, listener] of [['wheel', this.wheel], ['pointermove', this.move], ['pointerleave', this.leave], ['click', this.click], ['dblclick', this.doubleClick], ['contextmenu', this.contextMenu]] as const) {
@@ -103,7 +105,7 @@ export class FlameController {
     if (changed) this.renderer.scroll = 0;
     this.clampScroll();
     if (changed && had && data && !reducedMotion()) {
-      this.animate(220, (t) => {
+      this.animate('unfold', 220, (t) => {
         this.renderer.unfold = 0.25 + 0.75 * easeCubicOut(t);
         if (t >= 1) this.renderer.unfold = 1;
       });
@@ -123,14 +125,14 @@ export class FlameController {
       return this.invalidate();
     }
     const turn = interpolateNumber(this.renderer.flip, target);
-    this.animate(280, (t) => {
+    this.animate('flip', 280, (t) => {
       this.renderer.flip = t >= 1 ? target : turn(easeCubicInOut(t));
     });
   }
 
   /** Jumps to a range that came from the state (undo, hash). */
   setRange(from: number, to: number): void {
-    if (this.animation || (this.renderer.from === from && this.renderer.to === to)) return;
+    if (this.animations.has('zoom') || (this.renderer.from === from && this.renderer.to === to)) return;
     this.renderer.from = from;
     this.renderer.to = to;
     this.syncZoom();
@@ -151,7 +153,7 @@ export class FlameController {
     const startWidth = renderer.to - renderer.from;
     const startFrom = renderer.from;
     const ratio = Math.log(width / startWidth);
-    this.animate(240, (t) => {
+    this.animate('zoom', 240, (t) => {
       const eased = easeCubicOut(t);
       const now = t >= 1 ? width : startWidth * Math.exp(ratio * eased);
       const share = Math.abs(width - startWidth) < 1e-12 ? eased : (now - startWidth) / (width - startWidth);
@@ -202,21 +204,21 @@ export class FlameController {
 
   /** Something still moves. */
   get moving(): boolean {
-    return this.animation !== null || this.frame !== 0;
+    return this.animations.size > 0 || this.frame !== 0;
   }
 
-  private animate(duration: number, step: (t: number) => void): void {
-    this.animation?.stop();
-    this.target = null;
-    this.animation = timer((elapsed) => {
+  private animate(kind: 'zoom' | 'flip' | 'unfold', duration: number, step: (t: number) => void): void {
+    this.animations.get(kind)?.stop();
+    const animation = timer((elapsed) => {
       const t = Math.min(1, elapsed / duration);
       if (t >= 1) {
-        this.animation?.stop();
-        this.animation = null;
+        animation.stop();
+        this.animations.delete(kind);
       }
       step(t);
-      this.drawNow();
+      this.invalidate();
     });
+    this.animations.set(kind, animation);
   }
 
   private clampScroll(): void {

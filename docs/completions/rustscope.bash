@@ -1,7 +1,7 @@
 # bash completion for rustscope
 _rustscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=record word i
-    local commands="record report view doctor"
+    local commands="record report view doctor listen"
 
     # Behind -- stands a program with arguments of its own.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -22,7 +22,7 @@ _rustscope() {
     done
 
     case $command:$prev in
-    record:-o | record:--output | record:--suppress)
+    record:-o | listen:-o | record:--output | record:--suppress)
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
@@ -30,7 +30,7 @@ _rustscope() {
         COMPREPLY=($(compgen -W "$(command ps -eo pid= 2>/dev/null)" -- "$cur"))
         return
         ;;
-    record:-d | record:-r | record:-F | record:--duration | record:--rate | record:--stack-rate | record:--delay | \
+    record:-d | listen:-d | record:-r | record:-F | record:--duration | record:--rate | record:--stack-rate | record:--delay | \
         record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
         report:--window | view:--port)
         return
@@ -54,6 +54,9 @@ _rustscope() {
         ;;
     doctor)
         COMPREPLY=($(compgen -W "--help" -- "$cur"))
+        ;;
+    listen)
+        COMPREPLY=($(compgen -W "-o -d -q --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     esac
 }

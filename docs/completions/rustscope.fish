@@ -1,11 +1,14 @@
 # fish completion for rustscope
-set -l commands record report view doctor
-set -l recording "not __fish_seen_subcommand_from report view doctor"
+set -l recording "not __fish_seen_subcommand_from report view doctor listen"
 
 complete -c rustscope -n "__fish_is_first_arg" -a record -d 'Run and profile a program'
 complete -c rustscope -n "__fish_is_first_arg" -a report -d 'Print the summary of a session'
 complete -c rustscope -n "__fish_is_first_arg" -a view -d 'Open sessions in the browser'
 complete -c rustscope -n "__fish_is_first_arg" -a doctor -d 'What works on this machine'
+complete -c rustscope -n "__fish_is_first_arg" -a listen -d 'Collect from programs that are started elsewhere'
+complete -c rustscope -n "__fish_seen_subcommand_from listen" -s o -r -F -d 'Where to write the session'
+complete -c rustscope -n "__fish_seen_subcommand_from listen" -s d -x -d 'End after that many seconds'
+complete -c rustscope -n "__fish_seen_subcommand_from listen" -s q -d 'No summary'
 
 complete -c rustscope -s h -l help -d 'Help'
 complete -c rustscope -n "$recording" -s o -l output -r -F -d 'Where to write the session'

@@ -119,7 +119,7 @@ export class FlameController {
 
   setFlip(flame: boolean): void {
     const target = flame ? 1 : 0;
-    if (this.renderer.flip === target) return;
+    if (this.renderer.flip === target && !this.animations.has('flip')) return;
     if (reducedMotion() || !this.renderer.data) {
       this.renderer.flip = target;
       return this.invalidate();

@@ -142,6 +142,19 @@ START_TEST(the_table_stays_small_when_addresses_never_come_back)
 }
 END_TEST
 
+START_TEST(a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries)
+{
+    struct heap h = new_heap();
+
+    heap_free(&h, 0x500000, 2, false, 1000, PEAK);
+    for (uint32_t i = 0; i < 5000; i++)
+        heap_alloc(&h, 0x10000 + (uint64_t)i * 64, 1, SITE, 8, 990, PEAK);
+    heap_alloc(&h, 0x500000, 1, SITE, 8, 990, PEAK);
+    ck_assert_uint_eq(h.live_count, 5000);
+    heap_release(&h);
+}
+END_TEST
+
 START_TEST(a_live_block_costs_at_most_32_bytes_in_a_full_table)
 {
     struct heap h = new_heap();
@@ -220,6 +233,7 @@ END_TEST
 
 SUITE("heap", events_of_one_address_end_in_the_same_state_in_every_order,
       streams_read_in_any_interleaving_leave_no_false_leak, a_free_of_a_block_from_before_us_is_unknown_and_harmless,
-      the_table_stays_small_when_addresses_never_come_back, a_live_block_costs_at_most_32_bytes_in_a_full_table,
+      the_table_stays_small_when_addresses_never_come_back,
+      a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries, a_live_block_costs_at_most_32_bytes_in_a_full_table,
       what_a_site_held_at_the_peak_is_put_down_before_it_changes, blocks_older_than_a_loss_are_not_certain,
       lifetimes_fall_into_powers_of_two_of_a_microsecond, sizes_above_four_gigabytes_are_kept)

@@ -53,6 +53,12 @@ static void insert(struct heap *h, const struct heap_block *block)
     h->used++;
 }
 
+/* Streams are read with their own clocks: NOW may well be before the entry's time. */
+static bool is_young(const struct heap_block *b, uint32_t now)
+{
+    return (int32_t)(now - b->time) < DEAD_KEEP_TIME;
+}
+
 /* A new table without the dead entries that nothing can refer to any more; twice as big if it would be too full. */
 static void rehash(struct heap *h, uint32_t now)
 {
@@ -60,14 +66,14 @@ static void rehash(struct heap *h, uint32_t now)
     size_t old_slots = h->slots, kept = 0;
 
     for (size_t i = 0; i < old_slots; i++)
-        kept += old[i].key && (is_live(&old[i]) || now - old[i].time < DEAD_KEEP_TIME);
+        kept += old[i].key && (is_live(&old[i]) || is_young(&old[i], now));
     h->slots = old_slots ? old_slots : FIRST_SLOTS;
     while (kept > h->slots * 3 / 8)
         h->slots *= 2;
     h->blocks = table_new(h->slots);
     h->used = 0;
     for (size_t i = 0; i < old_slots; i++)
-        if (old[i].key && (is_live(&old[i]) || now - old[i].time < DEAD_KEEP_TIME))
+        if (old[i].key && (is_live(&old[i]) || is_young(&old[i], now)))
             insert(h, &old[i]);
     if (old)
         munmap(old, old_slots * sizeof(*old));

@@ -591,8 +591,12 @@ static inline bool take_back(struct rs_thread *t, uint64_t address, uint32_t off
     return true;
 }
 
-/* True if the free of ADDRESS could be noted at its allocation. */
-static inline bool coalesce(struct rs_thread *t, uint64_t address)
+/*
+ * True if the free of ADDRESS could be noted at its allocation. NEXT is the number that the free has or would get: where
+ * there are other threads it must follow the allocation's. Otherwise the block in the record may be another one, freed
+ * and allocated again elsewhere before it came back to us.
+ */
+static inline bool coalesce(struct rs_thread *t, uint64_t address, uint32_t next)
 {
     uint64_t *slot = recent_slot(t, address);
     uint32_t offset = (uint32_t)(*slot & 1023) << 2;
@@ -603,6 +607,8 @@ static inline bool coalesce(struct rs_thread *t, uint64_t address)
         return false;
     *slot = 0;
     r = (uint32_t *)(void *)((char *)t->stream.frame + offset);
+    if (is_shared(t) && next != r[2] + 1)
+        return false;
     if (!take_back(t, address, offset, r))
         r[0] |= RS_ALLOC_FREED | (address == t->last_block ? RS_ALLOC_TEMPORARY : 0);
     return true;
@@ -640,7 +646,7 @@ void rs_record_free_drawn(const void *block, uint32_t number, const struct rs_ca
 
     if (!t)
         return;
-    if (!coalesce(t, (uintptr_t)block))
+    if (!coalesce(t, (uintptr_t)block, number))
         note_free(t, (uintptr_t)block, number);
     leave(t);
 }
@@ -651,7 +657,8 @@ void rs_record_free(const void *block, const struct rs_caller *caller)
 
     if (!t)
         return;
-    if (!coalesce(t, (uintptr_t)block))
+    if (!coalesce(t, (uintptr_t)block,
+                  atomic_load_explicit(&t->image->sequence[rs_sequence_slot((uintptr_t)block)], memory_order_relaxed)))
         note_free(t, (uintptr_t)block, draw(t->image, is_shared(t), (uintptr_t)block));
     leave(t);
 }

@@ -54,7 +54,7 @@ def junit(path, tally, what, status):
 
 def c_tests(preset, tally, unit_only=False):
     build = ROOT / "build" / preset
-    if run(["cmake", "--preset", preset, "-Wno-dev"], stdout=subprocess.DEVNULL) or run(
+    if run(["cmake", "--preset", preset, "-Wno-dev", "-DRUSTSCOPE_TESTS=ON"], stdout=subprocess.DEVNULL) or run(
         ["cmake", "--build", "--preset", preset]
     ):
         tally.fail(f"the {preset} build")
@@ -132,7 +132,7 @@ def main():
 
     os.environ.setdefault("LC_ALL", "C.UTF-8")
     if shutil.which("apt-get"):
-        if run(["./bootstrap", "--tests", "--no-demo"]):
+        if run(["./bootstrap", "--tests"]):
             tally.fail("bootstrap")
     c_tests("release", tally)
     if not options.quick:

@@ -70,7 +70,7 @@ def c_tests(preset, tally, unit_only=False):
     results = build / "e2e.xml"
     results.unlink(missing_ok=True)
     status = run(
-        ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "--build", str(build), f"--junitxml={results}", "tests/e2e"]
+        ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--build={build}", f"--junitxml={results}", "tests/e2e"]
     )
     junit(results, tally, "the end-to-end tests", status)
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CALLS = 100000, REPEATS = 9 };
+enum { CALLS = 100000, REPEATS = 9, SHORT_ROUNDS = 100, SHORT_CALLS = 2000 };
 
 /* CPU time of the thread: other programs' share of a busy machine is no cost of ours. */
 static double now_ns(void)
@@ -127,15 +127,6 @@ static double median(double *values, int n)
     return values[n / 2];
 }
 
-static double least(const double *values, int n)
-{
-    double best = values[0];
-
-    for (int i = 1; i < n; i++)
-        best = values[i] < best ? values[i] : best;
-    return best;
-}
-
 static double per_call(void (*fn)(void))
 {
     double begin = now_ns();
@@ -192,70 +183,82 @@ static void measure_threads(void)
 
 /* ---- accuracy ---- */
 
-static int additions;
+static int steps;
 
-/* A chain of dependent additions: a body whose length is what its bulk time says. */
+/* A chain of dependent multiplications: a body whose length is what its bulk time says. */
 static inline __attribute__((always_inline)) void chain(int n)
 {
     uint64_t x = 1;
 
     for (int i = 0; i < n; i++)
-        __asm__ volatile("add $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0" : "+r"(x));
+        x = x * 3 + (x >> 7);
+    __asm__ volatile("" : : "r"(x));
 }
 
 NOINLINE bare_body(void)
 {
-    chain(additions);
+    chain(steps);
 }
 
 NOINLINE precise_body(void)
 {
     RS_PROFILE_MODE("precise body", RUSTSCOPE_PRECISE);
-    chain(additions);
+    chain(steps);
 }
 
 NOINLINE default_body(void)
 {
     RS_PROFILE("default body");
-    chain(additions);
+    chain(steps);
 }
 
 /*
- * Scopes measure wall time: the best of several rounds has met the fewest interruptions, and so has the best of the bulk
- * timings.
+ * Scopes measure wall time, and other programs run on this machine: of many short rounds the best one has met no
+ * interruption. The same for the bulk timing.
  */
-static void best_mean(void (*fn)(void), const char *name, double *mean)
+static double best_bulk(void (*fn)(void))
+{
+    double best = 1e9;
+
+    for (int i = 0; i < SHORT_ROUNDS; i++) {
+        double begin = now_ns(), took;
+
+        for (int k = 0; k < SHORT_CALLS; k++)
+            fn();
+        took = (now_ns() - begin) / SHORT_CALLS;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static double best_mean(void (*fn)(void), const char *name)
 {
     struct rustscope_function f = {.size = sizeof(f)};
-    struct rustscope_snapshot *s;
-    double means[REPEATS];
+    double best = 1e9;
 
-    for (int i = 0; i < REPEATS; i++) {
+    for (int i = 0; i < SHORT_ROUNDS; i++) {
+        struct rustscope_snapshot *s;
+
         rustscope_reset();
-        per_call(fn);
+        for (int k = 0; k < SHORT_CALLS; k++)
+            fn();
         s = rustscope_collect();
         rustscope_find_function(s, name, &f);
         rustscope_snapshot_free(s);
-        means[i] = f.mean_ns;
+        best = f.mean_ns < best ? f.mean_ns : best;
     }
-    *mean = least(means, REPEATS);
+    return best;
 }
 
 static void accuracy(void)
 {
-    static const int lengths[] = {10, 40, 80, 160};
+    static const int lengths[] = {40, 120, 240, 500};
+    double nothing = best_bulk(empty);
 
     for (int l = 0; l < 4; l++) {
-        double bare[REPEATS], nothing[REPEATS], with_precise, with_default;
-
-        additions = lengths[l];
-        for (int i = 0; i < REPEATS; i++) {
-            bare[i] = per_call(bare_body);
-            nothing[i] = per_call(empty);
-        }
-        best_mean(precise_body, "precise body", &with_precise);
-        best_mean(default_body, "default body", &with_default);
-        printf("%.3f %.3f %.3f\n", least(bare, REPEATS) - least(nothing, REPEATS), with_precise, with_default);
+        steps = lengths[l];
+        printf("%.3f %.3f %.3f\n", best_bulk(bare_body) - nothing, best_mean(precise_body, "precise body"),
+               best_mean(default_body, "default body"));
     }
 }
 

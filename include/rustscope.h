@@ -97,7 +97,7 @@ struct rustscope_info {
     double resolution_ns;     /* smallest step of the clock */
     double overhead_ns;       /* what one scope costs its surroundings, measured in this process */
     double inside_ns;         /* what an empty scope reports: the part of the overhead inside each time */
-    double precise_offset_ns; /* subtracted from each PRECISE or SAMPLED time */
+    double precise_offset_ns; /* subtracted from each PRECISE or SAMPLED time; 0 until one was taken */
     uint64_t skipped;         /* scopes that could not be recorded (first use inside a handler that cut into a first use) */
     uint64_t folded_paths;    /* call paths merged into shorter ones because a thread had 4,096 */
     uint64_t threads;         /* thread states in use: the most that ever lived at once */
@@ -156,8 +156,8 @@ struct rustscope_handle {
  */
 struct rustscope_task {
     struct rustscope_site *site; /* NULL: not measured */
-    uint64_t created_ticks, first_poll_ticks, last_exit_ticks;
-    uint64_t busy_ticks, idle_ticks, scheduled_ticks, max_poll_ticks, polls;
+    uint64_t created_ticks, last_exit_ticks, polls;
+    uint64_t reserved[5];
     uint64_t wake_ticks; /* atomic: written by any thread */
     struct rustscope_frame frame;
 };

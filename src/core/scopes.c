@@ -169,7 +169,8 @@ static void figures(const struct rs_scope_stats *s, const uint64_t *histogram, d
     out->alloc_bytes = s->alloc_bytes;
     out->outlier_count = s->outliers;
     out->budget_violations = s->violations;
-    out->budget_ns = s->budget_ticks == UINT64_MAX ? 0 : (uint64_t)((double)s->budget_ticks * ns_per_tick + 0.5);
+    if (s->budget_ticks != UINT64_MAX && (double)s->budget_ticks * ns_per_tick < 9e18)
+        out->budget_ns = (uint64_t)((double)s->budget_ticks * ns_per_tick + 0.5);
 }
 
 static void name_figures(const struct rs_scope_site *site, struct rustscope_function *out)

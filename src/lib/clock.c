@@ -8,7 +8,6 @@
 
 enum {
     CALIBRATION_NS = 2000000,
-    OFFSET_ROUNDS = 1001,
     RESOLUTION_ROUNDS = 400,
 };
 
@@ -18,7 +17,6 @@ static struct {
 
 bool rs_clock_slow;
 
-static atomic_ullong precise_offset;   /* plus one; 0: not measured */
 static atomic_ullong resolution_ticks; /* 0: not measured */
 
 uint64_t RS_ABI_(rustscope_ticks_slow)(void)
@@ -111,31 +109,13 @@ struct rs_scope_clock rs_clock_now(void)
     return now;
 }
 
-/* The middle of a few hundred small numbers; counting them needs no sorting. */
-struct median {
-    uint32_t counts[256];
-    uint32_t total;
-};
-
-static void median_add(struct median *m, uint64_t value)
+void rs_median_add(struct rs_median *m, uint64_t value)
 {
     m->counts[value < 255 ? value : 255]++;
     m->total++;
 }
 
-/* The mean of what is not an interrupt, rounded. */
-static uint64_t usual_of(const struct median *m, uint64_t limit)
-{
-    uint64_t sum = 0, total = 0;
-
-    for (uint64_t value = 0; value <= limit && value < 255; value++) {
-        sum += value * m->counts[value];
-        total += m->counts[value];
-    }
-    return total ? (sum + total / 2) / total : limit;
-}
-
-static uint64_t median_of(const struct median *m)
+uint64_t rs_median_of(const struct rs_median *m)
 {
     uint32_t seen = 0, at = 0;
 
@@ -144,42 +124,19 @@ static uint64_t median_of(const struct median *m)
     return at;
 }
 
-static __attribute__((noinline)) uint64_t measure_precise_offset(void)
-{
-    struct median middle = {.total = 0};
-    uint64_t offset;
-
-    /* The counter moves in steps of 10 ns here: only a mean tells what lies between them. */
-    for (int i = 0; i < OFFSET_ROUNDS; i++) {
-        uint64_t begin = rs_clock_fenced_begin();
-
-        median_add(&middle, rs_clock_fenced_end() - begin);
-    }
-    offset = usual_of(&middle, 2 * median_of(&middle));
-    atomic_store_explicit(&precise_offset, offset + 1, memory_order_relaxed);
-    return offset;
-}
-
-uint64_t rs_clock_precise_offset(void)
-{
-    uint64_t known = atomic_load_explicit(&precise_offset, memory_order_relaxed);
-
-    return known ? known - 1 : measure_precise_offset();
-}
-
 static __attribute__((noinline)) uint64_t measure_resolution(void)
 {
     uint64_t last = rs_clock_ticks(), step;
-    struct median middle = {.total = 0};
+    struct rs_median middle = {.total = 0};
 
     for (int i = 0; i < RESOLUTION_ROUNDS; i++) {
         uint64_t now = rs_clock_ticks();
 
         if (now != last)
-            median_add(&middle, now - last);
+            rs_median_add(&middle, now - last);
         last = now;
     }
-    step = middle.total && median_of(&middle) ? median_of(&middle) : 1;
+    step = middle.total && rs_median_of(&middle) ? rs_median_of(&middle) : 1;
     atomic_store_explicit(&resolution_ticks, step, memory_order_relaxed);
     return step;
 }

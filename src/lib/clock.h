@@ -41,8 +41,14 @@ uint64_t rs_clock_start_mono_ns(void);
 /* Now, for the report. */
 struct rs_scope_clock rs_clock_now(void);
 
-/* What an empty fenced scope measures; constant on a machine, so PRECISE subtracts it. Measured once. */
-uint64_t rs_clock_precise_offset(void);
+/* The middle of a few hundred small numbers; counting them needs no sorting. */
+struct rs_median {
+    uint32_t counts[256];
+    uint32_t total;
+};
+void rs_median_add(struct rs_median *m, uint64_t value);
+uint64_t rs_median_of(const struct rs_median *m);
+
 /* The usual difference of two readings in a row, at least 1: what a time below it cannot be told from. */
 uint64_t rs_clock_resolution_ticks(void);
 

@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/os.h"
 #include "lib/registry.h"
+#include "lib/scope.h"
 #include "lib/state.h"
 #include "lib/timeline.h"
 
@@ -258,6 +259,8 @@ static void set_mode(struct rustscope_node *node)
         how = RUSTSCOPE_HOW_OTHER;
     if (mode == RUSTSCOPE_COUNT && !(flags & RS_NODE_RECURSIVE))
         how = RUSTSCOPE_HOW_COUNT;
+    if (mode == RUSTSCOPE_PRECISE || mode == RUSTSCOPE_SAMPLED)
+        rs_precise_offset_measure();
     if (mode == RUSTSCOPE_SAMPLED)
         how = how || node->begun < RS_SAMPLED_WARMUP ? RUSTSCOPE_HOW_OTHER : RUSTSCOPE_HOW_SAMPLED;
     node->flags = flags | (uint32_t)mode << RS_NODE_MODE_SHIFT;

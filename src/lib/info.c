@@ -59,7 +59,7 @@ int rustscope_get_info(struct rustscope_info *out)
     info.resolution_ns = (double)rs_clock_resolution_ticks() * ns_per_tick;
     info.overhead_ns = (double)atomic_load_explicit(&scope_cost, memory_order_relaxed) / 1024 * ns_per_tick;
     info.inside_ns = (double)atomic_load_explicit(&inside_cost, memory_order_relaxed) / 1024 * ns_per_tick;
-    info.precise_offset_ns = (double)rs_clock_precise_offset() * ns_per_tick;
+    info.precise_offset_ns = (double)rs_precise_offset() * ns_per_tick;
     info.skipped = rs_scopes_skipped_without_context();
     for (const struct rs_context *c = rs_context_first(); c; c = c->next) {
         info.skipped += atomic_load_explicit(&c->skipped, memory_order_relaxed);

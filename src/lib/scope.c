@@ -17,6 +17,7 @@
 
 enum {
     LOOK_AGAIN_CALLS = 64, /* how long the outlier thresholds may lag behind the mean */
+    OFFSET_ROUNDS = 1001,
     SPILL_CALLS_LOG2 = 30, /* 32-bit buckets are emptied into 64-bit ones after so many calls */
 };
 
@@ -213,13 +214,21 @@ static void end_of_sampled_warmup(struct rustscope_node *node)
         node->how = RUSTSCOPE_HOW_SAMPLED;
 }
 
+static atomic_ullong precise_offset;
+static atomic_bool precise_offset_known;
+
+uint64_t rs_precise_offset(void)
+{
+    return atomic_load_explicit(&precise_offset, memory_order_relaxed);
+}
+
 static uint64_t net_ticks(const struct rustscope_node *node, uint64_t gross)
 {
     uint64_t offset;
 
     if (!is_fenced(node))
         return gross;
-    offset = rs_clock_precise_offset();
+    offset = rs_precise_offset();
     return gross > offset ? gross - offset : 0;
 }
 
@@ -252,6 +261,42 @@ uint64_t RS_ABI_(rustscope_end_other)(struct rustscope_frame *frame)
     t->cur = frame->cur;
     RS_ABI_(rustscope_ended)(node, net, end);
     return net;
+}
+
+/* The mean of what is not an interrupt, rounded: the clock moves in steps, only a mean tells what lies between them. */
+static uint64_t usual_of(const struct rs_median *m)
+{
+    uint64_t limit = 2 * rs_median_of(m), sum = 0, total = 0;
+
+    for (uint64_t value = 0; value <= limit && value < 255; value++) {
+        sum += value * m->counts[value];
+        total += m->counts[value];
+    }
+    return total ? (sum + total / 2) / total : 0;
+}
+
+void rs_precise_offset_measure(void)
+{
+    struct rs_median gross = {.total = 0};
+    struct rustscope_node *node;
+    struct rustscope_frame frame;
+
+    if (atomic_exchange_explicit(&precise_offset_known, true, memory_order_relaxed))
+        return;
+    node = rs_os_map(sizeof(*node), true);
+    if (!node)
+        return;
+    node->min_ticks = node->high_ticks = node->look_at = node->budget_ticks = UINT64_MAX;
+    node->flags = RUSTSCOPE_PRECISE << RS_NODE_MODE_SHIFT;
+    /* A real scope and nothing in it: the calls around the readings are part of what every scope shows. */
+    for (int i = 0; i < OFFSET_ROUNDS; i++) {
+        RS_ABI_(rustscope_begin_other)(&frame, node, rustscope_stack_pointer());
+        __asm__ volatile("" ::: "memory");
+        rustscope_scope_end(&frame);
+        rs_median_add(&gross, node->pending_ticks);
+    }
+    rs_os_unmap(node, sizeof(*node));
+    atomic_store_explicit(&precise_offset, usual_of(&gross), memory_order_relaxed);
 }
 
 void rustscope_leave(struct rustscope_frame *frame)

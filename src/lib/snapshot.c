@@ -27,6 +27,9 @@ static void add_node(struct rs_scope_path *path, const struct rustscope_node *no
     rs_scope_worst_merge(path->worst, worst);
     if (extra) {
         rs_extra_read_task(extra, &task);
+        task.polls = stats.calls;
+        task.busy_ticks = stats.total_ticks;
+        task.max_poll_ticks = stats.max_ticks;
         rs_scope_task_merge(&path->task, &task);
     }
 }

@@ -2,7 +2,8 @@
 /*
  * Tasks: work that is polled, suspended and resumed, perhaps in another thread. The state is the caller's; the figures go
  * at once to the node that the polling thread has for the task, so an unfinished task is in the report up to its last
- * poll, and a task that is dropped without an end loses nothing but that count.
+ * poll, and a task that is dropped without an end loses nothing but that count. A poll is a call of the task's scope:
+ * polls, busy time and the longest poll are the node's own figures (snapshot.c).
  */
 #include <rustscope.h>
 #include <string.h>
@@ -59,24 +60,24 @@ void rustscope_task_begin(struct rustscope_task *task, struct rustscope_site *si
 static void account_wait(struct rustscope_task *task, struct rs_scope_task *figures, uint64_t now)
 {
     uint64_t since = task->polls ? task->last_exit_ticks : task->created_ticks;
-    uint64_t wake = __atomic_exchange_n(&task->wake_ticks, 0, __ATOMIC_ACQ_REL), idle, scheduled = 0;
+    uint64_t wake = RS_LOAD_(task->wake_ticks), idle, scheduled = 0;
 
     if (!task->polls) {
-        task->first_poll_ticks = now;
         add(&figures->first_delay_ticks, between(since, now));
+        RS_STORE_(task->wake_ticks, 0);
         return;
     }
     idle = between(since, now);
     if (wake) {
+        wake = __atomic_exchange_n(&task->wake_ticks, 0, __ATOMIC_ACQ_REL);
         /* A wake during the last poll: it was ready to go on at once. */
         scheduled = between(wake > since ? wake : since, now);
         scheduled = scheduled < idle ? scheduled : idle;
         idle -= scheduled;
     }
-    task->idle_ticks += idle;
-    task->scheduled_ticks += scheduled;
     add(&figures->idle_ticks, idle);
-    add(&figures->scheduled_ticks, scheduled);
+    if (scheduled)
+        add(&figures->scheduled_ticks, scheduled);
 }
 
 void rustscope_task_poll_enter(struct rustscope_task *task)
@@ -98,27 +99,14 @@ void rustscope_task_poll_enter(struct rustscope_task *task)
 
 void rustscope_task_poll_exit(struct rustscope_task *task, int ready)
 {
-    struct rustscope_node *node = task->frame.node;
-    struct rs_scope_task *figures;
-    uint64_t start = task->frame.start_ticks, took;
+    uint64_t start = task->frame.start_ticks;
 
     (void)ready; /* the end says how it ended; kept in the interface for runtimes that report no end */
-    if (!node)
+    if (!task->frame.node)
         return;
-    took = rustscope_scope_close(&task->frame);
-    task->polls++;
+    task->last_exit_ticks = start + rustscope_scope_close(&task->frame);
     task->frame.node = NULL;
-    task->last_exit_ticks = start + took;
-    task->busy_ticks += took;
-    if (took > task->max_poll_ticks)
-        task->max_poll_ticks = took;
-    figures = figures_of(node);
-    if (!figures)
-        return;
-    add(&figures->polls, 1);
-    add(&figures->busy_ticks, took);
-    if (took > figures->max_poll_ticks)
-        RS_STORE_(figures->max_poll_ticks, took);
+    task->polls++;
 }
 
 void rustscope_task_wake(struct rustscope_task *task)

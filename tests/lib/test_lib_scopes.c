@@ -719,7 +719,12 @@ START_TEST(the_clock_is_described)
     ck_assert_double_gt(info.resolution_ns, 0);
     ck_assert_double_gt(info.overhead_ns, info.inside_ns);
     ck_assert_double_lt(info.overhead_ns, 2000);
+    {
+        RS_PROFILE_MODE("fenced", RUSTSCOPE_PRECISE);
+    }
+    ck_assert_int_eq(rustscope_get_info(&info), 0);
     ck_assert_double_gt(info.precise_offset_ns, 0);
+    ck_assert_double_lt(info.precise_offset_ns, 500);
     ck_assert_uint_ge(info.threads, 0);
     ck_assert_int_eq(rustscope_get_info(&bad), -EINVAL);
 }

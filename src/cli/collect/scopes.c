@@ -404,15 +404,21 @@ static void fell(struct forest *f)
     free(f->files);
 }
 
+/* What came from outside may be anything. */
+static uint64_t whole_ns(double ns)
+{
+    return ns > 0 && ns < 9e18 ? (uint64_t)(ns + 0.5) : 0;
+}
+
 /* A call that ended at END_TICKS of IMAGE's clock, in ns of the session. */
 static struct rustscope_worst in_session_ns(const struct session *s, const struct image *image,
                                             const struct rustscope_worst *w)
 {
     const struct rs_record_scopes_clock *c = &image->clock;
-    double since_ns = (double)(int64_t)(w->end_ticks - c->ticks) * c->ns_per_tick;
+    double mono_ns = (double)c->mono_ns + (double)(int64_t)(w->end_ticks - c->ticks) * c->ns_per_tick;
 
-    return (struct rustscope_worst){session_at(s, c->mono_ns + (uint64_t)(int64_t)since_ns),
-                                    (uint64_t)((double)w->ticks * c->ns_per_tick + 0.5), w->sigmas};
+    return (struct rustscope_worst){session_at(s, whole_ns(mono_ns)), whole_ns((double)w->ticks * c->ns_per_tick),
+                                    w->sigmas};
 }
 
 static struct rs_scope_task task_in_ns(const struct rs_scope_task *task, double ns_per_tick)
@@ -422,7 +428,7 @@ static struct rs_scope_task task_in_ns(const struct rs_scope_task *task, double 
                                &ns.first_delay_ticks, &ns.lifetime_ticks, &ns.max_poll_ticks};
 
     for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
-        *times[i] = (uint64_t)((double)*times[i] * ns_per_tick + 0.5);
+        *times[i] = whole_ns((double)*times[i] * ns_per_tick);
     return ns;
 }
 
@@ -444,8 +450,8 @@ static void add_lists(struct session *s, const struct forest *f, size_t path)
     if (p->stats.violations) {
         out->violations = xreallocarray(out->violations, out->violation_count + 1, sizeof(*out->violations));
         out->violations[out->violation_count++] = (struct scope_violation){
-            name, process, (uint64_t)((double)p->stats.budget_ticks * image->clock.ns_per_tick + 0.5),
-            p->stats.violations, in_session_ns(s, image, &p->stats.worst_violation)};
+            name, process, whole_ns((double)p->stats.budget_ticks * image->clock.ns_per_tick), p->stats.violations,
+            in_session_ns(s, image, &p->stats.worst_violation)};
     }
     if (p->task.started || p->task.polls) {
         struct rs_scope_task task = task_in_ns(&p->task, image->clock.ns_per_tick);

@@ -202,8 +202,23 @@ static bool inside_itself(const struct rs_scope_path *paths, size_t at)
     return false;
 }
 
-bool rs_scope_function_figures(const struct rs_scope_path *paths, size_t count, uint32_t site,
-                               const struct rs_scope_site *sites, double ns_per_tick, uint64_t *histogram,
+void rs_scope_by_site(const struct rs_scope_path *paths, size_t count, size_t site_count, uint32_t *starts,
+                      uint32_t *members)
+{
+    memset(starts, 0, (site_count + 1) * sizeof(*starts));
+    for (size_t i = 1; i < count; i++)
+        starts[paths[i].site + 1]++;
+    for (size_t site = 0; site < site_count; site++)
+        starts[site + 1] += starts[site];
+    for (size_t i = 1; i < count; i++)
+        members[starts[paths[i].site]++] = (uint32_t)i;
+    /* Each start has moved to the next site's. */
+    memmove(starts + 1, starts, site_count * sizeof(*starts));
+    starts[0] = 0;
+}
+
+bool rs_scope_function_figures(const struct rs_scope_path *paths, const uint32_t *members, size_t count,
+                               const struct rs_scope_site *site, double ns_per_tick, uint64_t *histogram,
                                struct rustscope_function *out)
 {
     struct rs_scope_stats sum;
@@ -212,20 +227,20 @@ bool rs_scope_function_figures(const struct rs_scope_path *paths, size_t count, 
 
     rs_scope_stats_init(&sum);
     memset(histogram, 0, sizeof(*histogram) * RUSTSCOPE_HISTOGRAM_BUCKETS);
-    for (size_t i = 1; i < count; i++) {
-        const struct rs_scope_path *p = &paths[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct rs_scope_path *p = &paths[members[i]];
 
-        if (p->site != site || !p->stats.calls)
+        if (!p->stats.calls)
             continue;
         rs_scope_stats_merge(&sum, &p->stats);
         if (p->histogram)
             rs_histogram_merge(histogram, p->histogram);
         self += p->self_ticks;
         depth = p->recursion > depth ? p->recursion : depth;
-        if (!inside_itself(paths, i))
+        if (!inside_itself(paths, members[i]))
             total += p->total_ticks;
     }
-    name_figures(&sites[site], out);
+    name_figures(site, out);
     figures(&sum, histogram, ns_per_tick, out);
     /* A call that is still open has no time yet while scopes inside it do. */
     out->total_ns = (total > self ? total : self) * ns_per_tick;

@@ -82,11 +82,18 @@ void rs_scope_worst_add(struct rustscope_worst *kept, const struct rustscope_wor
 void rs_scope_finish(struct rs_scope_path *paths, size_t count);
 
 /*
- * The figures of all paths of SITE together. HISTOGRAM (RUSTSCOPE_HISTOGRAM_BUCKETS) is scratch. The total counts paths
+ * Lists the paths by site: those of site S are MEMBERS[STARTS[S]] up to MEMBERS[STARTS[S + 1]]. STARTS has one entry more
+ * than sites, MEMBERS as many as paths.
+ */
+void rs_scope_by_site(const struct rs_scope_path *paths, size_t count, size_t site_count, uint32_t *starts,
+                      uint32_t *members);
+
+/*
+ * The figures of all paths of SITE together, which MEMBERS lists. HISTOGRAM (RUSTSCOPE_HISTOGRAM_BUCKETS) is scratch. The total counts paths
  * that are not inside another one of the same site, so recursion counts once. False when it was never called.
  */
-bool rs_scope_function_figures(const struct rs_scope_path *paths, size_t count, uint32_t site,
-                               const struct rs_scope_site *sites, double ns_per_tick, uint64_t *histogram,
+bool rs_scope_function_figures(const struct rs_scope_path *paths, const uint32_t *members, size_t count,
+                               const struct rs_scope_site *site, double ns_per_tick, uint64_t *histogram,
                                struct rustscope_function *out);
 void rs_scope_path_figures(const struct rs_scope_path *path, const struct rs_scope_site *site, double ns_per_tick,
                            struct rustscope_function *out);

@@ -105,10 +105,15 @@ static void sort_functions(struct rustscope_function *f, uint32_t count)
     }
 }
 
-static void compute_functions(struct rustscope_snapshot *s, uint64_t *scratch)
+/* LISTS has room for a number per path and per site, and one. */
+static void compute_functions(struct rustscope_snapshot *s, uint64_t *scratch, uint32_t *lists)
 {
+    uint32_t *starts = lists, *members = lists + s->site_count + 1;
+
+    rs_scope_by_site(s->paths, s->path_count, s->site_count, starts, members);
     for (uint32_t site = 1; site < s->site_count; site++)
-        if (rs_scope_function_figures(s->paths, s->path_count, site, s->sites, s->clock.ns_per_tick, scratch,
+        if (rs_scope_function_figures(s->paths, members + starts[site], starts[site + 1] - starts[site],
+                                      &s->sites[site], s->clock.ns_per_tick, scratch,
                                       &s->functions[s->function_count]))
             s->function_count++;
     sort_functions(s->functions, s->function_count);
@@ -163,13 +168,15 @@ struct rustscope_snapshot *rustscope_collect(void)
     uint32_t sites, paths;
     struct rustscope_snapshot *s;
     uint64_t *scratch;
+    uint32_t *lists;
     size_t scratch_bytes;
 
     rs_init();
     paths = rs_registry_path_count(); /* before the sites: each path's site is known then */
     sites = rs_registry_site_count();
     s = allocate(sites, paths);
-    scratch_bytes = ((size_t)paths + 1) * RUSTSCOPE_HISTOGRAM_BUCKETS * sizeof(uint64_t) + 2 * paths * sizeof(uint32_t);
+    scratch_bytes = ((size_t)paths + 1) * RUSTSCOPE_HISTOGRAM_BUCKETS * sizeof(uint64_t) +
+                    (2 * (size_t)paths + sites + 1) * sizeof(uint32_t);
     scratch = s ? rs_os_map(scratch_bytes, false) : NULL;
     if (!scratch) {
         rustscope_snapshot_free(s);
@@ -186,8 +193,10 @@ struct rustscope_snapshot *rustscope_collect(void)
     rs_scope_finish(s->paths, paths);
     for (uint32_t i = 1; i < paths; i++)
         rs_scope_path_figures(&s->paths[i], &s->sites[s->paths[i].site], s->clock.ns_per_tick, &s->path_figures[i]);
-    compute_functions(s, scratch);
-    order_paths(s, (uint32_t *)(scratch + ((size_t)paths + 1) * RUSTSCOPE_HISTOGRAM_BUCKETS));
+    lists = (uint32_t *)(scratch + ((size_t)paths + 1) * RUSTSCOPE_HISTOGRAM_BUCKETS);
+    compute_functions(s, scratch, lists);
+    memset(lists, 0, 2 * (size_t)paths * sizeof(*lists));
+    order_paths(s, lists);
     for (uint32_t i = 0; i < paths; i++)
         s->paths[i].histogram = NULL;
     rs_os_unmap(scratch, scratch_bytes);

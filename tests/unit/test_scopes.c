@@ -23,6 +23,17 @@ static struct rs_scope_path path(uint32_t parent, uint32_t site, uint64_t calls,
     return p;
 }
 
+static bool figures_of(const struct rs_scope_path *paths, size_t count, uint32_t site, struct rustscope_function *out)
+{
+    uint32_t starts[4], members[8];
+
+    rs_scope_by_site(paths, count, 3, starts, members);
+    ck_assert_uint_eq(starts[0], 0);
+    ck_assert_uint_eq(starts[3], count - 1);
+    return rs_scope_function_figures(paths, members + starts[site], starts[site + 1] - starts[site], &sites[site], 1,
+                                     scratch, out);
+}
+
 START_TEST(recursion_counts_once_in_the_total)
 {
     /* f (100) calls f (60) calls f (20), the two inner ones on the path that folds */
@@ -33,7 +44,7 @@ START_TEST(recursion_counts_once_in_the_total)
     rs_scope_finish(paths, 3);
     ck_assert_double_eq(paths[2].total_ticks, 60);
     ck_assert_uint_eq(paths[2].recursion, 3);
-    ck_assert(rs_scope_function_figures(paths, 3, 1, sites, 1, scratch, &f));
+    ck_assert(figures_of(paths, 3, 1, &f));
     ck_assert_uint_eq(f.calls, 3);
     ck_assert_double_eq(f.total_ns, 100);
     ck_assert_double_eq(f.self_ns, 100);
@@ -49,8 +60,8 @@ START_TEST(mutual_recursion_counts_each_function_once)
     struct rustscope_function f, g;
 
     rs_scope_finish(paths, 5);
-    ck_assert(rs_scope_function_figures(paths, 5, 1, sites, 1, scratch, &f));
-    ck_assert(rs_scope_function_figures(paths, 5, 2, sites, 1, scratch, &g));
+    ck_assert(figures_of(paths, 5, 1, &f));
+    ck_assert(figures_of(paths, 5, 2, &g));
     ck_assert_double_eq(f.total_ns, 100);
     ck_assert_double_eq(f.self_ns, 40);
     ck_assert_double_eq(g.total_ns, 80);
@@ -127,7 +138,7 @@ START_TEST(a_function_that_never_ran_is_none)
 
     rs_scope_finish(paths, 2);
     ck_assert(!paths[1].seen);
-    ck_assert(!rs_scope_function_figures(paths, 2, 1, sites, 1, scratch, &f));
+    ck_assert(!figures_of(paths, 2, 1, &f));
     ck_assert_double_eq(f.min_ns, 0);
 }
 END_TEST

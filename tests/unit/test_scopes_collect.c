@@ -194,7 +194,8 @@ START_TEST(what_is_written_is_read_back)
     ck_assert_double_eq(again->scopes.rows[0].figures.mean_ns, 2000);
     ck_assert_uint_eq(again->scopes.outlier_count, 1);
     ck_assert_uint_eq(again->scopes.outliers[0].call.ticks, 2000);
-    ck_assert_uint_eq(again->scopes.outliers[0].call.end_ticks, session->scopes.outliers[0].call.end_ticks);
+    ck_assert_double_eq_tol((double)again->scopes.outliers[0].call.end_ticks,
+                            (double)session->scopes.outliers[0].call.end_ticks, 1000); /* the file has whole µs */
     ck_assert_uint_eq(again->scopes.task_count, 1);
     ck_assert_uint_eq(again->scopes.tasks[0].figures.polls, 9);
     ck_assert_uint_eq(again->scopes.tasks[0].figures.busy_ticks, 500);
@@ -221,7 +222,7 @@ START_TEST(garbage_is_counted_and_harms_nothing)
     site(0, 1, "f");
     path(0, 1, 0, 1);
     clock_of(0);
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 5000; i++) {
         uint32_t words[64];
         size_t bytes = 4 * (1 + next_random() % 64);
         static const uint32_t small[] = {0, 1, 2, 3, 0xffff, 0xffffffff};

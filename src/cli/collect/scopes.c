@@ -11,7 +11,9 @@
 enum {
     SITES_MAX = 1 << 14, /* of a process: what librustscope itself keeps */
     PATHS_MAX = 1 << 16,
-    PATHS_MAX_ALL = 1 << 17, /* of all processes; a path with its histogram takes 10 KB */
+    PATHS_MAX_ALL = 1 << 17, /* of all processes */
+    DEPTH_MAX = 4096,
+    HISTOGRAMS_MAX = 1 << 14, /* 160 MB; paths beyond have no percentiles */
     OUTLIERS_MAX = 10000,
     TEXTS_MAX = 64,
 };
@@ -22,7 +24,8 @@ struct site {
 };
 
 struct path {
-    uint32_t parent, site;
+    uint32_t parent, site; /* site 0: not defined */
+    uint32_t depth;
     struct rs_scope_stats stats;
     struct rs_scope_task task;
     struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT];
@@ -44,7 +47,7 @@ struct scopes {
     struct session *s;
     struct image *images;
     size_t image_count, image_cap;
-    size_t path_total;
+    size_t path_total, histogram_total;
     uint64_t garbage, beyond;
 };
 
@@ -56,8 +59,9 @@ struct scopes *scopes_new(struct session *session)
     return scopes;
 }
 
-static void forget_figures(struct path *p)
+static void forget_figures(struct scopes *scopes, struct path *p)
 {
+    scopes->histogram_total -= p->histogram != NULL;
     free(p->histogram);
     p->histogram = NULL;
     rs_scope_stats_init(&p->stats);
@@ -140,11 +144,16 @@ static bool take_path(struct scopes *scopes, struct image *image, const char *re
         GROW(image->paths, r.path + 1, image->path_cap);
         for (; image->path_count <= r.path; image->path_count++) {
             memset(&image->paths[image->path_count], 0, sizeof(*image->paths));
-            forget_figures(&image->paths[image->path_count]);
+            forget_figures(scopes, &image->paths[image->path_count]);
         }
     }
+    if (image->paths[r.path].site)
+        return true; /* sent again */
+    if (image->paths[r.parent].depth >= DEPTH_MAX)
+        return false;
     image->paths[r.path].parent = r.parent;
     image->paths[r.path].site = r.site;
+    image->paths[r.path].depth = image->paths[r.parent].depth + 1;
     return true;
 }
 
@@ -157,7 +166,7 @@ static struct path *path_in(const struct image *image, const char *record)
     return path && path < image->path_count && image->paths[path].site ? &image->paths[path] : NULL;
 }
 
-static bool take_figures(const struct image *image, unsigned kind, const char *record, size_t bytes)
+static bool take_figures(struct scopes *scopes, const struct image *image, unsigned kind, const char *record, size_t bytes)
 {
     const size_t head = 2 * sizeof(uint32_t);
     struct path *p = bytes >= head ? path_in(image, record) : NULL;
@@ -182,6 +191,11 @@ static bool take_figures(const struct image *image, unsigned kind, const char *r
         memcpy(&p->task, record + head, sizeof(p->task));
         return true;
     default:
+        if (!p->histogram && scopes->histogram_total >= HISTOGRAMS_MAX) {
+            scopes->beyond++;
+            return true;
+        }
+        scopes->histogram_total += !p->histogram;
         if (!p->histogram)
             p->histogram = xcalloc(RUSTSCOPE_HISTOGRAM_BUCKETS, sizeof(*p->histogram));
         for (size_t at = head; at + sizeof(bucket) <= bytes; at += sizeof(bucket)) {
@@ -300,14 +314,14 @@ void scopes_record(struct scopes *scopes, int32_t process, const void *record, s
     case RS_RECORD_PATH_HISTOGRAM:
     case RS_RECORD_PATH_WORST:
     case RS_RECORD_PATH_TASK:
-        good = take_figures(image, RS_RECORD_KIND(word), record, bytes);
+        good = take_figures(scopes, image, RS_RECORD_KIND(word), record, bytes);
         break;
     case RS_RECORD_SCOPES_CLOCK:
         good = take_clock(image, record, bytes);
         break;
     case RS_RECORD_SCOPES_RESET:
         for (size_t i = 0; i < image->path_count; i++)
-            forget_figures(&image->paths[i]);
+            forget_figures(scopes, &image->paths[i]);
         break;
     case RS_RECORD_MARK:
         good = take_mark(scopes, image, record, bytes);
@@ -493,13 +507,16 @@ static void add_functions(struct session *s, struct forest *f, const struct imag
     uint64_t *scratch = xcalloc(RUSTSCOPE_HISTOGRAM_BUCKETS, sizeof(*scratch));
     const char *exe = strings_get(&s->strings, s->processes[first->process].exe), *slash = strrchr(exe, '/');
     string_id module = strings_add_str(&s->strings, slash ? slash + 1 : exe);
+    uint32_t *starts = xcalloc(f->site_count + 1, sizeof(*starts));
+    uint32_t *members = xcalloc(f->path_count, sizeof(*members));
     struct rustscope_function figures;
 
+    rs_scope_by_site(f->paths, f->path_count, f->site_count, starts, members);
     for (uint32_t site = 1; site < f->site_count; site++) {
         struct function *into;
 
-        if (!rs_scope_function_figures(f->paths, f->path_count, site, f->sites, first->clock.ns_per_tick, scratch,
-                                       &figures))
+        if (!rs_scope_function_figures(f->paths, members + starts[site], starts[site + 1] - starts[site],
+                                       &f->sites[site], first->clock.ns_per_tick, scratch, &figures))
             continue;
         if (s->function_count >= MAX_FUNCTIONS) {
             session_count_folded(s, "functions", 1);
@@ -529,6 +546,8 @@ static void add_functions(struct session *s, struct forest *f, const struct imag
                                   .max_depth = figures.max_depth};
     }
     free(scratch);
+    free(starts);
+    free(members);
 }
 
 static void add_clock(struct session_scopes *out, const struct image *image)

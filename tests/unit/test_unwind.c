@@ -201,7 +201,8 @@ static void make_module(const uint8_t *program, size_t len)
     memcpy(at + 4, &back, 4);
     memcpy(at + 8, &start, 8);
     memcpy(at + 16, &bytes, 8);
-    memcpy(at + 24, program, len);
+    if (len)
+        memcpy(at + 24, program, len);
     made = (struct rs_unwind_module){.end = UINT64_MAX, .eh = {section, sizeof(section), 0x20000}};
 }
 

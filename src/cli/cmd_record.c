@@ -278,7 +278,8 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
     r->session->start_unix_ms = unix_ms_now();
     sampler_restart(r->sampler, now_ns);
     /* A program that has ended already is a session without readings, not an error. */
-    sampler_watch(r->sampler, r->child.pid, origin, now_ns, &err);
+    if (sampler_watch(r->sampler, r->child.pid, origin, now_ns, &err) < 0 && access("/proc/self/stat", R_OK) < 0)
+        session_warn(r->session, "No process metrics: /proc is not mounted here (mount -t proc proc /proc)");
     stacks_start(r->stacks);
     r->tick_timer =
         loop_add_timer(r->loop, 1000000000u / r->options.rate_hz, 1000000000u / r->options.rate_hz, on_tick, r);

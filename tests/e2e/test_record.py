@@ -553,6 +553,20 @@ def test_many_descriptors_cost_little(record):
     assert run.session["summary"]["fd_peak"] > int(run.stdout)
 
 
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="needs root to hide /proc")
+def test_a_hidden_proc_costs_metrics_and_not_the_run(rustscope, validator, tmp_path):
+    run = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /proc; exec {rustscope} -q {' '.join(QUIET)} -o s.json -- sh -c 'exit 9'"],
+        cwd=tmp_path, capture_output=True, timeout=30,
+    )  # fmt: skip
+    if b"unshare failed" in run.stderr:
+        pytest.skip("mount namespaces are not permitted here")
+    assert run.returncode == 9
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert any("/proc is not mounted" in w for w in session["diagnostics"]["warnings"])
+
+
 def test_a_thread_storm_is_bounded(record):
     script = "import threading,time;e=threading.Event();[threading.Thread(target=e.wait).start() for _ in range(600)];time.sleep(.6);e.set()"
     session = record(QUIET, ["/usr/bin/python3", "-c", script]).session

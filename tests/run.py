@@ -62,17 +62,34 @@ def c_tests(preset, tally, unit_only=False):
     results = build / "ctest.xml"
     results.unlink(missing_ok=True)
     status = run(
-        ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$", "--output-junit", str(results)]
+        ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$", "--repeat", "until-pass:2",
+         "--output-junit", str(results)]  # fmt: skip
     )
     junit(results, tally, f"ctest ({preset})", status)
     if unit_only:
         return
-    results = build / "e2e.xml"
-    results.unlink(missing_ok=True)
-    status = run(
-        ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--build={build}", f"--junitxml={results}", "tests/e2e"]
-    )
-    junit(results, tally, "the end-to-end tests", status)
+    e2e_tests(build, tally)
+
+
+def e2e_tests(build, tally):
+    """Real programs in real time: what fails on a machine that was busy gets a second try, and that is said."""
+    tries = []
+    for name, again in (("e2e.xml", []), ("e2e-again.xml", ["--last-failed", "--last-failed-no-failures=none"])):
+        results = build / name
+        results.unlink(missing_ok=True)
+        argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--build={build}", f"--junitxml={results}"]
+        status = run([*argv, *again, "tests/e2e"])
+        counted = Tally()
+        junit(results, counted, "the end-to-end tests", status)
+        tries.append(counted)
+        if not status:
+            break
+    first, last = tries[0], tries[-1]
+    recovered = first.failed - last.failed if len(tries) == 2 and first.failed >= last.failed else 0
+    tally.add(first.passed + recovered, first.failed - recovered, first.skipped)
+    tally.notes += last.notes
+    if recovered:
+        tally.notes.append(f"{recovered} end-to-end tests passed only at the second try")
 
 
 def node_is_new_enough():

@@ -47,7 +47,7 @@ _rustscope() {
         fi
         ;;
     report)
-        COMPREPLY=($(compgen -W "--window --symbolize --html --help" -- "$cur") $(compgen -f -- "$cur"))
+        COMPREPLY=($(compgen -W "--window --symbolize --debuginfod --html --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     view)
         COMPREPLY=($(compgen -W "--port --no-open --help" -- "$cur") $(compgen -f -- "$cur"))

@@ -17,12 +17,13 @@
 
 struct report_options {
     const char *file, *window, *html;
-    bool symbolize, help;
+    bool symbolize, debuginfod, help;
 };
 
 static const struct option long_options[] = {
     {"window", required_argument, NULL, 'w'},
     {"symbolize", no_argument, NULL, 's'},
+    {"debuginfod", no_argument, NULL, 'd'},
     {"html", required_argument, NULL, 'H'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -36,6 +37,8 @@ static void help(void)
           "                         marks; either may be missing (3.5.., ..load, load..7)\n"
           "      --symbolize        look names up again, where binaries or debug files are\n"
           "                         better here and now than where it was recorded\n"
+          "      --debuginfod       with --symbolize: fetch missing symbols (needs\n"
+          "                         DEBUGINFOD_URLS)\n"
           "      --html FILE        write the visualizer with the session inside it: one\n"
           "                         page that opens offline; - is stdout\n"
           "  -h, --help\n\n"
@@ -57,6 +60,9 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
         case 's':
             o->symbolize = true;
             break;
+        case 'd':
+            o->debuginfod = true;
+            break;
         case 'H':
             o->html = optarg;
             break;
@@ -73,6 +79,8 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
     if (argc - optind != 1)
         return rs_err_set(err, -EINVAL, "report wants one session file: rustscope report rustscope-last.json");
     o->file = argv[optind];
+    if (o->debuginfod && !o->symbolize)
+        return rs_err_set(err, -EINVAL, "--debuginfod fetches symbols for --symbolize: give both");
     if (o->html && (o->window || o->symbolize))
         return rs_err_set(err, -EINVAL, "--html takes the session whole and as it is: leave out %s",
                           o->window ? "--window" : "--symbolize");
@@ -133,7 +141,7 @@ int cmd_report(int argc, char **argv)
         return write_html(&o);
     }
     if (o.symbolize) {
-        symbolize(s, &(struct symbolize_options){.live = false});
+        symbolize(s, &(struct symbolize_options){.live = false, .debuginfod = o.debuginfod});
         functions_compute(s, &(struct time_window){0, UINT64_MAX});
     }
     summary_options_for(stdout, &page);

@@ -1,6 +1,7 @@
 """Names, inlined functions, files and layers in sessions of programs built in every way that matters."""
 
 import collections
+import contextlib
 import http.server
 import lzma
 import os
@@ -298,7 +299,9 @@ def test_nothing_is_fetched_although_debuginfod_is_configured(profile, tmp_path)
             server.accept()
 
 
-def test_with_debuginfod_the_servers_are_asked_by_build_id(profile, tmp_path):
+@contextlib.contextmanager
+def debuginfod_server(tmp_path):
+    """A server that has nothing: what it was asked for, and the environment that points at it."""
     if not shutil.which("debuginfod-find") and not list(pathlib.Path("/usr/lib").glob("*/libdebuginfod.so.1")):
         pytest.skip("no libdebuginfod")
     asked = []
@@ -313,10 +316,32 @@ def test_with_debuginfod_the_servers_are_asked_by_build_id(profile, tmp_path):
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    env = {"DEBUGINFOD_URLS": f"http://127.0.0.1:{server.server_port}/", "DEBUGINFOD_CACHE_PATH": str(tmp_path / "d")}
-    profile([plain(tmp_path, "-g0", "-s"), "200"], ["--debuginfod"], env=env)
+    yield asked, {"DEBUGINFOD_URLS": f"http://127.0.0.1:{server.server_port}/",
+                  "DEBUGINFOD_CACHE_PATH": str(tmp_path / "d")}
     server.shutdown()
-    assert any(path.startswith("/buildid/") and path.endswith("/debuginfo") for path in asked)
+
+
+def for_debug_files(asked):
+    return [path for path in asked if path.startswith("/buildid/") and path.endswith("/debuginfo")]
+
+
+def test_with_debuginfod_the_servers_are_asked_by_build_id(profile, tmp_path):
+    with debuginfod_server(tmp_path) as (asked, env):
+        profile([plain(tmp_path, "-g0", "-s"), "200"], ["--debuginfod"], env=env)
+        assert for_debug_files(asked)
+
+
+def test_a_report_asks_the_servers_only_when_told_to(rustscope, profile, tmp_path):
+    session = tmp_path / "session.json"
+    profile([plain(tmp_path, "-g0", "-s"), "200"])
+    with debuginfod_server(tmp_path) as (asked, env):
+        env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **env}
+        run([rustscope, "report", "--symbolize", session], env=env)
+        assert not asked
+        run([rustscope, "report", "--symbolize", "--debuginfod", session], env=env)
+        assert for_debug_files(asked)
+    refused = subprocess.run([rustscope, "report", "--debuginfod", session], capture_output=True, text=True)
+    assert refused.returncode == 2 and "--symbolize" in refused.stderr and refused.stderr.count("\n") == 1
 
 
 def test_a_silent_server_does_not_hang_the_report(profile, tmp_path):

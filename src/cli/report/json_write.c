@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/json.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "report/json_scopes.h"
+#include "report/totals.h"
 
 /*
  * The writer walks the session once, section by section, in the order of the schema. Everything goes through one
@@ -135,69 +135,33 @@ static void write_meta(struct writer *w)
     rs_json_object_end(j);
 }
 
-static void series_extremes(const struct series *series, size_t column, double *avg, double *peak)
-{
-    double sum = 0, weight = 0;
-
-    *peak = NAN;
-    for (size_t i = 0; i < series->count; i++) {
-        double value = series_get(series, column, i);
-
-        if (isnan(value))
-            continue;
-        sum += value * series->columns[column].weight[i];
-        weight += series->columns[column].weight[i];
-        if (isnan(*peak) || value > *peak)
-            *peak = value;
-    }
-    *avg = weight > 0 ? sum / weight : NAN;
-}
-
 static void write_summary(struct writer *w)
 {
-    const struct session *s = w->s;
-    const struct allocations *a = &s->allocations;
+    const struct allocations *a = &w->s->allocations;
     struct rs_json *j = &w->j;
-    const size_t heap = a->measured ? METRIC_HEAP_BYTES : METRIC_ANON_BYTES;
-    double cpu_avg, cpu_peak, heap_avg, heap_peak, threads, threads_peak, ignored, peak;
-    uint64_t cpu_ns = 0, spikes = 0;
+    struct totals t;
 
-    for (size_t i = 0; i < s->process_count; i++)
-        cpu_ns += s->processes[i].cpu_ns;
-    for (size_t i = 0; i < s->event_count; i++)
-        spikes += s->events[i].type == EVENT_MEMORY_SPIKE || s->events[i].type == EVENT_CPU_SPIKE;
-    series_extremes(&s->timeline, METRIC_CPU_PCT, &cpu_avg, &ignored);
-    series_extremes(&s->samples, SAMPLES_CPU_PEAK_PCT, &ignored, &cpu_peak);
-    series_extremes(&s->timeline, heap, &heap_avg, &ignored);
-    series_extremes(&s->samples, a->measured ? SAMPLES_HEAP_PEAK_BYTES : SAMPLES_ANON_PEAK_BYTES, &ignored, &heap_peak);
-    series_extremes(&s->timeline, METRIC_THREADS, &threads, &threads_peak);
-    if (a->measured && (double)a->peak_bytes > heap_peak)
-        heap_peak = (double)a->peak_bytes;
-
+    totals_compute(w->s, &t);
     section(w, "summary");
     rs_json_object_begin(j);
-    rs_json_kv_double(j, "cpu_avg_pct", s->duration_ns ? 100.0 * (double)cpu_ns / (double)s->duration_ns : cpu_avg,
-                      PCT_DIGITS);
-    rs_json_kv_double(j, "cpu_peak_pct", cpu_peak, PCT_DIGITS);
-    rs_json_kv_double(j, "cpu_ms", ms(cpu_ns), MS_DIGITS);
-    rs_json_kv_double(j, "heap_avg_mb", mb(heap_avg), MB_DIGITS);
-    rs_json_kv_double(j, "heap_peak_mb", mb(heap_peak), MB_DIGITS);
-    rs_json_kv_str(j, "heap_source", a->measured ? "live" : "anon");
-    series_extremes(&s->samples, SAMPLES_ANON_PEAK_BYTES, &ignored, &peak);
-    rs_json_kv_double(j, "anon_peak_mb", mb(peak), MB_DIGITS);
-    series_extremes(&s->samples, SAMPLES_RSS_PEAK_BYTES, &ignored, &peak);
-    rs_json_kv_double(j, "rss_peak_mb", mb(peak), MB_DIGITS);
-    rs_json_kv_double(j, "thread_avg", threads, PCT_DIGITS);
-    rs_json_kv_double(j, "thread_peak", threads_peak, 0);
-    series_extremes(&s->timeline, METRIC_OPEN_FDS, &ignored, &peak);
-    rs_json_kv_double(j, "fd_peak", peak, 0);
+    rs_json_kv_double(j, "cpu_avg_pct", t.cpu_avg_pct, PCT_DIGITS);
+    rs_json_kv_double(j, "cpu_peak_pct", t.cpu_peak_pct, PCT_DIGITS);
+    rs_json_kv_double(j, "cpu_ms", ms(t.cpu_ns), MS_DIGITS);
+    rs_json_kv_double(j, "heap_avg_mb", mb(t.heap_avg_bytes), MB_DIGITS);
+    rs_json_kv_double(j, "heap_peak_mb", mb(t.heap_peak_bytes), MB_DIGITS);
+    rs_json_kv_str(j, "heap_source", t.heap_is_live ? "live" : "anon");
+    rs_json_kv_double(j, "anon_peak_mb", mb(t.anon_peak_bytes), MB_DIGITS);
+    rs_json_kv_double(j, "rss_peak_mb", mb(t.rss_peak_bytes), MB_DIGITS);
+    rs_json_kv_double(j, "thread_avg", t.thread_avg, PCT_DIGITS);
+    rs_json_kv_double(j, "thread_peak", t.thread_peak, 0);
+    rs_json_kv_double(j, "fd_peak", t.fd_peak, 0);
     rs_json_kv_uint(j, "total_allocations", a->total_allocations);
     rs_json_kv_uint(j, "total_deallocations", a->total_deallocations);
     rs_json_kv_uint(j, "total_alloc_bytes", a->total_bytes);
     rs_json_kv_uint(j, "temporary_allocations", a->temporary);
     rs_json_kv_uint(j, "leaked_bytes", a->leaked_bytes);
     rs_json_kv_uint(j, "leaked_allocations", a->leaked_count);
-    rs_json_kv_uint(j, "spikes", spikes);
+    rs_json_kv_uint(j, "spikes", t.spikes);
     rs_json_object_end(j);
 }
 

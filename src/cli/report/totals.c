@@ -12,14 +12,18 @@ struct extent {
 static struct extent measure(const struct series *series, size_t column, size_t from, size_t to)
 {
     struct extent e = {NAN, NAN, NAN, NAN, NAN, 0};
-    double sum = 0;
+    double sum = 0, weighted = 0, weights = 0;
     size_t known = 0;
 
     for (size_t i = from; i < to && i < series->count; i++) {
         double value = series_get(series, column, i);
+        double weight;
 
         if (!isfinite(value))
             continue;
+        weight = series->columns[column].weight[i];
+        weighted += value * weight;
+        weights += weight;
         sum += value;
         if (!known++)
             e.first = value;
@@ -31,7 +35,7 @@ static struct extent measure(const struct series *series, size_t column, size_t 
     }
     if (known) {
         e.sum = sum;
-        e.mean = sum / (double)known;
+        e.mean = weights > 0 ? weighted / weights : NAN;
     }
     return e;
 }
@@ -85,9 +89,11 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
 
 void totals_compute(const struct session *s, struct totals *t)
 {
+    /* In a checkpoint the run has no length yet, but points. */
+    uint64_t line_ns = s->timeline.count * s->timeline.interval_ns;
     double peak;
 
-    totals_compute_window(s, 0, s->duration_ns, t);
+    totals_compute_window(s, 0, line_ns > s->duration_ns ? line_ns : s->duration_ns, t);
     /* The whole run has better sources than the timeline: the processes' own clocks, and peaks between its points. */
     t->cpu_ns = 0;
     for (size_t i = 0; i < s->process_count; i++)

@@ -405,7 +405,8 @@ def test_an_exec_starts_a_new_image(record, target):
 def test_odd_names_survive(record, tmp_path, target):
     name = os.fsencode(str(tmp_path)) + b"/a ) b\n(\xff"
     shutil.copy(target("spin"), name)
-    session = record(QUIET, [os.fsdecode(name), "300", "100", "1", os.fsdecode(b"\xfe\xff arg\n")]).session
+    session = record(QUIET, [os.fsdecode(name), "300", "100", "1", os.fsdecode(b"\xfe\xff arg\n")],
+                     cwd=tmp_path).session
     decode = lambda s: b"".join(
         bytes([ord(c) - 0x10F800]) if 0x10F880 <= ord(c) <= 0x10F8FF else c.encode() for c in s
     )  # noqa: E731

@@ -39,7 +39,7 @@ def up(screen):
 
 def test_the_screen_shows_numbers_and_gives_the_terminal_back(tmux, rustscope, target):
     before = tmux.settings()
-    run(tmux, rustscope, f"{target('talk')} lines 30 100", options="")
+    run(tmux, rustscope, f"{target('talk')} lines 30 100", options="--no-alloc")
     screen = tmux.wait_for(lambda s: up(s) and "err 15" in s)
     assert "CPU" in screen and "memory" in screen and "threads 1" in screen and "Events" in screen
     assert "recording" in screen and "┤" in screen
@@ -50,6 +50,14 @@ def test_the_screen_shows_numbers_and_gives_the_terminal_back(tmux, rustscope, t
     assert screen.count("out 29") == 1 and screen.count("err 29") == 1
     assert "rustscope  tgt_talk lines 30 100" in screen, "the summary"
     assert screen.index("out 3\n") < screen.index("out 4\n")
+
+
+def test_live_bytes_are_the_heap_while_the_program_runs(tmux, rustscope):
+    program = "import time; end = time.time() + 3\nwhile time.time() < end: kept = [bytearray(5000) for _ in range(2000)]"
+    run(tmux, rustscope, f"{PYTHON} -c {shlex.quote(program)}")
+    screen = tmux.wait_for(lambda s: up(s) and re.search(r"heap +1\d\.\d MB", s) and re.search(r"alloc [\d.]+ [MG]B/s", s))
+    assert "recording" in screen and "memory" not in screen
+    tmux.wait_for("done=0")
 
 
 def test_a_spike_flashes_and_stays_in_the_list(tmux, rustscope, target):

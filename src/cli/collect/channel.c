@@ -50,8 +50,6 @@ struct channel {
     struct reader reader;
 
     uint64_t level_ns; /* up to here levels are in the session */
-    struct channel_now now;
-    uint64_t now_ns;
     string_id root_reason; /* why the program could not carry the shim; 0: it can */
 };
 
@@ -449,37 +447,12 @@ static void take_records(struct channel *ch)
     ch->reader.records_len = 0;
 }
 
-static void take_now(struct channel *ch)
-{
-    uint64_t now_ns = rs_clock_mono_ns(), allocations = 0, bytes = 0, dropped = 0;
-    double seconds;
-
-    for (size_t i = 0; i < ch->reader.image_count; i++) {
-        allocations += ch->reader.images[i]->heap.allocations;
-        bytes += ch->reader.images[i]->heap.bytes;
-        dropped += ch->reader.images[i]->dropped_allocations + ch->reader.images[i]->lost_frees;
-    }
-    seconds = ch->now_ns ? (double)(now_ns - ch->now_ns) / 1e9 : 0;
-    if (seconds >= 0.2) {
-        ch->now.allocations_per_sec = (double)(allocations - ch->now.allocations) / seconds;
-        ch->now.alloc_bytes_per_sec = (double)bytes / seconds;
-    }
-    if (!ch->now_ns || seconds >= 0.2) {
-        ch->now.allocations = allocations;
-        ch->now_ns = now_ns;
-    }
-    ch->now.live_bytes = ch->reader.live_bytes;
-    ch->now.peak_bytes = ch->reader.peak_bytes;
-    ch->now.dropped = dropped;
-}
-
 static void carry_over(struct channel *ch)
 {
     announce_new(ch);
     take_records(ch);
     take_rows(ch);
     take_levels(ch);
-    take_now(ch);
 }
 
 void channel_poll(struct channel *ch)
@@ -489,11 +462,6 @@ void channel_poll(struct channel *ch)
     pthread_mutex_lock(&ch->lock);
     carry_over(ch);
     pthread_mutex_unlock(&ch->lock);
-}
-
-void channel_now(struct channel *ch, struct channel_now *now)
-{
-    *now = ch ? ch->now : (struct channel_now){0};
 }
 
 void channel_start(struct channel *ch)

@@ -67,11 +67,3 @@ void channel_poll(struct channel *channel);
 
 /* Reads to the end, then fills the session's totals, leaks and diagnostics. The reading thread is gone afterwards. */
 void channel_finish(struct channel *channel);
-
-/* The live numbers, for the screen. */
-struct channel_now {
-    uint64_t live_bytes, peak_bytes, allocations;
-    double allocations_per_sec, alloc_bytes_per_sec;
-    uint64_t dropped;
-};
-void channel_now(struct channel *channel, struct channel_now *now);

@@ -324,6 +324,12 @@ static void update_title(struct model *model)
     model->screen.pid = s->meta.pid;
 }
 
+/* While the program runs, allocations are not summed up yet, but they have rows. */
+static enum metric memory_metric(const struct session *s)
+{
+    return s->alloc_rows.count ? METRIC_HEAP_BYTES : totals_heap_metric(s);
+}
+
 void model_update(struct model *model, uint64_t now_ns, size_t points)
 {
     const struct session *s = model->session;
@@ -332,9 +338,9 @@ void model_update(struct model *model, uint64_t now_ns, size_t points)
     update_title(model);
     screen->elapsed_s = (double)now_ns / 1e9;
     screen->interval_s = (double)s->timeline.interval_ns / 1e9;
-    screen->memory_title = s->allocations.measured ? "heap" : "memory";
+    screen->memory_title = memory_metric(s) == METRIC_HEAP_BYTES ? "heap" : "memory";
     update_series(model, SCREEN_CPU, METRIC_CPU_PCT, points);
-    update_series(model, SCREEN_MEMORY, totals_heap_metric(s), points);
+    update_series(model, SCREEN_MEMORY, memory_metric(s), points);
     update_series(model, SCREEN_THREADS, METRIC_THREADS, points);
     update_series(model, SCREEN_FDS, METRIC_OPEN_FDS, points);
     screen->read_bytes_per_s = last_rate(s, METRIC_READ_BYTES);

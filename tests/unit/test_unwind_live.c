@@ -434,17 +434,21 @@ END_TEST
 
 START_TEST(rust_binary)
 {
-    char command[600];
+    /* A folder of its own: rustc moves its output over whatever is there, as root over /dev/null too. */
+    char command[600], folder[] = "/tmp/rs-unwind-XXXXXX";
 
     snprintf(command, sizeof(command), "%s/.cargo/bin/cargo", getenv("HOME") ? getenv("HOME") : "");
     if (!installed(command))
         return;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(command, sizeof(command),
-             "i=0; exec $(%s/.cargo/bin/rustc --print sysroot)/bin/rustc --crate-type lib -O --emit=obj -o /dev/null - <<E\n"
+             "i=0; exec $(%s/.cargo/bin/rustc --print sysroot)/bin/rustc --crate-type lib -O --emit=obj -o %s/f.o - <<E\n"
              "$(while [ $i -lt 400 ]; do echo \"pub fn f$i(v: &[u64]) -> Vec<String> { v.iter().map(|x| format!(\\\"{}\\\", x + $i)).collect() }\";"
              "i=$((i+1)); done)\nE",
-             getenv("HOME"));
+             getenv("HOME"), folder);
     check_all("rustc", command, 700);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
 }
 END_TEST
 

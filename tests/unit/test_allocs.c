@@ -51,6 +51,51 @@ START_TEST(a_spike_names_the_paths_that_grew_in_its_time)
 }
 END_TEST
 
+START_TEST(what_is_freed_after_the_peak_does_not_hide_the_growth)
+{
+    struct session *s = session_new(0, 0);
+    int32_t root = path(s, CALLTREE_NO_NODE, "main"), grow = path(s, root, "grow"), keep = path(s, root, "keep");
+    struct memory_event *event;
+    uint32_t index;
+
+    s->allocations.measured = true;
+    rows_add(&s->alloc_rows, 50000000, (uint32_t)grow, 0, (int64_t[]){12000, 12, 12000});
+    rows_add(&s->alloc_rows, 950000000, (uint32_t)grow, 0, (int64_t[]){0, 0, -12000});
+    rows_add(&s->alloc_rows, 950000000, (uint32_t)keep, 0, (int64_t[]){64, 1, 64});
+    index = session_add_event(s, EVENT_MEMORY_SPIKE, 0, -1);
+    event = &s->events[index];
+    event->end_ns = 901000000; /* the peak; the program gave everything back in the same bucket */
+    allocs_analyze(s);
+    ck_assert_uint_eq(event->allocation_count, 2);
+    ck_assert_int_eq(event->allocations[0].node, grow);
+    ck_assert_int_eq(event->allocations[0].bytes, 11880);
+    ck_assert_int_eq(event->allocations[1].bytes, 64);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(a_spike_of_one_process_names_no_other_ones_paths)
+{
+    struct session *s = session_new(0, 0);
+    int32_t root = path(s, CALLTREE_NO_NODE, "main"), mine = path(s, root, "mine"), other = path(s, root, "other");
+    uint32_t first = session_add_process(s, 10, -1, 0), second = session_add_process(s, 11, 0, 0);
+    uint32_t thread = session_thread(s, first, 10, 0), other_thread = session_thread(s, second, 11, 0);
+    struct memory_event *event;
+    uint32_t index;
+
+    s->allocations.measured = true;
+    rows_add(&s->alloc_rows, 50000000, (uint32_t)mine, thread, (int64_t[]){100, 1, 100});
+    rows_add(&s->alloc_rows, 50000000, (uint32_t)other, other_thread, (int64_t[]){900, 9, 900});
+    index = session_add_event(s, EVENT_MEMORY_SPIKE, 0, (int32_t)first);
+    event = &s->events[index];
+    event->end_ns = 200000000;
+    allocs_analyze(s);
+    ck_assert_uint_eq(event->allocation_count, 1);
+    ck_assert_int_eq(event->allocations[0].node, mine);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(known_and_named_leaks_are_set_apart)
 {
     struct session *s = session_new(0, 0);
@@ -77,4 +122,5 @@ START_TEST(known_and_named_leaks_are_set_apart)
 END_TEST
 
 SUITE("allocs", suppression_patterns_are_leaksanitizers, a_spike_names_the_paths_that_grew_in_its_time,
+      what_is_freed_after_the_peak_does_not_hide_the_growth, a_spike_of_one_process_names_no_other_ones_paths,
       known_and_named_leaks_are_set_apart)

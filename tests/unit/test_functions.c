@@ -188,6 +188,30 @@ START_TEST(a_window_counts_only_what_lies_in_it)
 }
 END_TEST
 
+START_TEST(a_spike_of_one_process_names_what_ran_in_it)
+{
+    uint32_t first, second;
+    int32_t a, b;
+
+    set_up();
+    a = user(-1, "a");
+    b = user(-1, "b");
+    first = session_add_process(s, 10, -1, 0);
+    second = session_add_process(s, 11, 0, 0);
+    rows_add(&s->cpu_rows, 50 * MS, (uint32_t)a, session_thread(s, first, 10, 0), (int64_t[]){1000, 1});
+    rows_add(&s->cpu_rows, 50 * MS, (uint32_t)b, session_thread(s, second, 11, 0), (int64_t[]){9000, 9});
+    session_add_event(s, EVENT_MEMORY_SPIKE, 0, (int32_t)first);
+    session_add_event(s, EVENT_CPU_SPIKE, 0, -1);
+    s->events[0].end_ns = s->events[1].end_ns = 200 * MS;
+    functions_compute(s, &always);
+    hotspots_compute(s);
+    ck_assert_uint_eq(s->events[0].function_count, 1);
+    ck_assert_str_eq(strings_get(&s->strings, s->events[0].functions[0].name), "a");
+    ck_assert_uint_eq(s->events[1].function_count, 2);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(events_and_seconds_get_their_top_functions)
 {
     int32_t a, b;
@@ -346,7 +370,8 @@ END_TEST
 
 SUITE("functions", self_adds_up_to_a_hundred_and_total_holds_what_is_called, recursion_counts_once_in_totals,
       frames_of_one_function_are_one_and_its_hottest_line_stands_for_it, the_profilers_time_is_out_of_every_percentage,
-      a_window_counts_only_what_lies_in_it, events_and_seconds_get_their_top_functions,
+      a_window_counts_only_what_lies_in_it, a_spike_of_one_process_names_what_ran_in_it,
+      events_and_seconds_get_their_top_functions,
       long_sessions_keep_to_six_hundred_snapshots, rollups_count_their_functions_and_allocations,
       instrumented_functions_stay_and_join_their_sampled_half, a_session_without_samples_has_no_functions,
       functions_beyond_the_bound_are_counted, windows_are_seconds_or_marks)

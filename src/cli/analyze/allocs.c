@@ -57,7 +57,24 @@ static string_id path_name(struct session *s, int32_t node)
     return strings_add(&s->strings, text, len);
 }
 
-/* Net bytes of each node in the buckets that EVENT touches, merged; returns how many. NETS has room for all rows. */
+/*
+ * What a row says of EVENT's growth. An episode ends where memory was highest: what the bucket of its end freed on
+ * balance was freed after it, but for the share of the bucket that lies before.
+ */
+static int64_t net_of(const struct rows *rows, size_t row, const struct memory_event *event)
+{
+    uint64_t begin_ns = (uint64_t)rows->bucket[row] * rows->interval_ns;
+    int64_t net = rows->value[ALLOC_ROW_NET_BYTES][row];
+
+    if (net >= 0 || event->end_ns >= begin_ns + rows->interval_ns)
+        return net;
+    return (int64_t)((double)net * (double)(event->end_ns - begin_ns) / (double)rows->interval_ns);
+}
+
+/*
+ * Net bytes of each node in the buckets that EVENT touches, of its process, merged; returns how many. NETS has room for
+ * all rows.
+ */
 static size_t nets_of(const struct session *s, const struct memory_event *event, struct net *nets)
 {
     const struct rows *rows = &s->alloc_rows;
@@ -65,8 +82,8 @@ static size_t nets_of(const struct session *s, const struct memory_event *event,
     size_t count = 0, merged = 0;
 
     for (size_t i = 0; i < rows->count; i++)
-        if (rows->bucket[i] >= first && rows->bucket[i] <= last)
-            nets[count++] = (struct net){rows->key[i], rows->value[ALLOC_ROW_NET_BYTES][i]};
+        if (rows->bucket[i] >= first && rows->bucket[i] <= last && session_row_of_process(s, rows, i, event->process))
+            nets[count++] = (struct net){rows->key[i], net_of(rows, i, event)};
     qsort(nets, count, sizeof(*nets), by_node);
     for (size_t i = 0; i < count; i++) {
         if (merged && nets[merged - 1].node == nets[i].node)

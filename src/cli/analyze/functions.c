@@ -635,7 +635,8 @@ static size_t row_of_bucket(const struct rows *rows, uint64_t number)
     return low;
 }
 
-static void tally_window(struct tally *tally, const struct time_window *window)
+/* What ran in WINDOW, in PROCESS or with -1 in all of them. */
+static void tally_window(struct tally *tally, const struct time_window *window, int32_t process)
 {
     const struct rows *rows = &tally->profile->s->cpu_rows;
     bool sorted = rows->compacted == rows->count;
@@ -649,7 +650,7 @@ static void tally_window(struct tally *tally, const struct time_window *window)
         if (sorted && rows->bucket[row] > last)
             break;
         share = share_of_bucket(rows, rows->bucket[row], window);
-        if (share > 0)
+        if (share > 0 && session_row_of_process(tally->profile->s, rows, row, process))
             tally_row(tally, row, share);
     }
 }
@@ -664,7 +665,7 @@ size_t functions_top(struct session *s, const struct time_window *window, struct
     profile_init(&profile, s);
     groups_init(&groups, &s->tree, function_key);
     tally_init(&tally, &profile, &groups);
-    tally_window(&tally, window);
+    tally_window(&tally, window, -1);
     count = tally_top(&tally, max);
     for (size_t i = 0; i < count; i++) {
         const struct frame *frame = &s->tree.frames[groups.list[tally.touched[i]].frame];
@@ -712,7 +713,7 @@ static void fill_events(struct session *s, struct tally *functions)
             continue;
         if (window.to_ns <= window.from_ns)
             window.to_ns = window.from_ns + 1;
-        tally_window(functions, &window);
+        tally_window(functions, &window, event->process);
         free(event->functions);
         event->functions = shares_of(functions, TOP_OF_EVENT, false, &event->function_count);
     }
@@ -744,10 +745,10 @@ static void fill_hotspots(struct session *s, struct tally *functions, struct tal
         struct time_window window = {at_ns, at_ns + step_ns};
         struct hotspot *hotspot = &s->hotspots[s->hotspot_count];
 
-        tally_window(functions, &window);
+        tally_window(functions, &window, -1);
         if (!functions->all_us)
             continue;
-        tally_window(crates, &window);
+        tally_window(crates, &window, -1);
         hotspot->at_ns = at_ns;
         hotspot->functions = shares_of(functions, TOP_OF_HOTSPOT, false, &hotspot->function_count);
         hotspot->crates = shares_of(crates, TOP_OF_HOTSPOT, true, &hotspot->crate_count);

@@ -196,6 +196,13 @@ uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t a
     return (uint32_t)s->thread_count++;
 }
 
+bool session_row_of_process(const struct session *s, const struct rows *rows, size_t row, int32_t process)
+{
+    uint32_t thread = rows->key2[row];
+
+    return process < 0 || thread >= s->thread_count || s->threads[thread].process == (uint32_t)process;
+}
+
 uint32_t session_add_event(struct session *s, enum event_type type, uint64_t start_ns, int32_t process)
 {
     struct memory_event *event;

@@ -302,6 +302,8 @@ int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns);
 uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns);
 /* The thread TID of PROCESS that lived at AT_NS, added when it is new. */
 uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t at_ns);
+/* Whether ROW of ROWS (cpu, offcpu, alloc) may belong to PROCESS: its thread is unknown by now, or PROCESS is -1, or its. */
+bool session_row_of_process(const struct session *s, const struct rows *rows, size_t row, int32_t process);
 
 /* A new event (index); beyond MAX_EVENTS the newest slot is reused and counted as folded. */
 uint32_t session_add_event(struct session *s, enum event_type type, uint64_t start_ns, int32_t process);

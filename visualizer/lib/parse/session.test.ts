@@ -84,6 +84,15 @@ describe('a session', () => {
     expect(lines(engine, engine.view(request({ metric: 'scopes' })))).toEqual(['checkout 500', 'checkout;checkout/pay 400']);
     expect(engine.profile.side.scopeStats[1]).toMatchObject({ calls: 4, timing: { p99: 190 }, outlierCount: 1 });
   });
+  test('what a spike gave back after its peak does not hide what it held', async () => {
+    const make = healthySession(20);
+    make.alloc({ bucket: 3, stack: [...WORKER, 'shop::db::query', 'malloc'], bytes: 9e6, count: 3, net: 8e6 });
+    make.alloc({ bucket: 9, stack: [...WORKER, 'shop::db::query', 'malloc'], bytes: 0, count: 0, net: -8e6 });
+    const engine = await open(make.json());
+    const cause = engine.spikeCause({ fromMs: 300, toMs: 901 });
+    expect(cause.allocations[0].path.map((f) => engine.funcs.names[f]).slice(-2)).toEqual(['shop::db::query', 'malloc']);
+    expect(cause.allocations[0].value).toBeGreaterThan(7.9e6);
+  });
   test('a spike names the functions that ran and the paths that allocated', async () => {
     const make = healthySession(20);
     make.cpu({ bucket: 7, stack: [...WORKER, 'shop::search::rank'], us: 90_000 });

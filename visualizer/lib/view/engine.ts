@@ -265,6 +265,10 @@ export class Engine {
     return { window, functions, allocations: this.allocationPaths(window, limit) };
   }
 
+  /**
+   * Paths by net bytes. A spike ends where memory was highest: what the bucket of its end freed on balance was freed after
+   * it, but for the share of the bucket that lies before (as the CLI has it, in analyze/allocs.c).
+   */
   private allocationPaths(window: TimeWindow, limit: number): SpikeCause['allocations'] {
     const metric = this.metric('net_bytes') ?? this.metric('alloc_bytes');
     const rows = metric?.rows;
@@ -272,7 +276,15 @@ export class Engine {
     const source = this.source('stacks');
     const range = rowRange(metric, window);
     const net = new Map<number, number>();
-    if (range) for (let r = range.from; r < range.to; r++) if (rows.node[r] >= 0) net.set(rows.node[r], (net.get(rows.node[r]) ?? 0) + rows.weight[r]);
+    if (range) {
+      const cut = rows.start[Math.min(Math.floor(window.toMs / rows.intervalMs), rows.start.length - 1)];
+      const before = (window.toMs % rows.intervalMs) / rows.intervalMs;
+      for (let r = range.from; r < range.to; r++) {
+        if (rows.node[r] < 0) continue;
+        const bytes = r >= cut && rows.weight[r] < 0 ? rows.weight[r] * before : rows.weight[r];
+        net.set(rows.node[r], (net.get(rows.node[r]) ?? 0) + bytes);
+      }
+    }
     const ranked = [...net].filter(([, bytes]) => bytes > 0).sort((a, b) => b[1] - a[1]).slice(0, limit);
     return ranked.map(([node, bytes]) => {
       const path: FuncId[] = [];

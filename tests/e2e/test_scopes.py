@@ -371,3 +371,26 @@ def test_the_guides_examples_compile(library, tmp_path):
         program = tmp_path / f"block{i}"
         ok([*compiler, "-Wall", "-Wextra", "-Werror", INCLUDE, source, library, "-pthread", "-o", program])
         ok([program], cwd=tmp_path)
+
+
+# ---- the library's own time ----
+
+
+def test_a_statically_linked_library_is_the_profilers_whichever_function_it_is_in(record, library, tmp_path):
+    source = tmp_path / "reports.c"
+    source.write_text(
+        "#include <rustscope.h>\n#include <time.h>\n"
+        "__attribute__((noinline)) static void scopes(void) { for (int i = 0; i < 1000; i++) { RS_PROFILE(\"one\"); } }\n"
+        "int main(void) { clock_t end = clock() + CLOCKS_PER_SEC / 2;\n"
+        "  do { scopes(); rustscope_write_json(\"/dev/null\"); } while (clock() < end); return 0; }\n"
+    )
+    ok(["gcc", *C, "-g", "-D_GNU_SOURCE", "-Wno-pedantic", source, library, "-pthread", "-o", tmp_path / "reports"])
+    recording = record(["--no-tui", "-q", "--no-alloc"], [str(tmp_path / "reports")])
+    diagnostics = recording.session["diagnostics"]
+    if diagnostics["stack_backend"] != "perf_event":
+        pytest.skip(f"perf_event: {diagnostics['warnings']}")
+    sampled = [f for f in recording.session["functions"] if f["source"] != "instrumented"]
+    # What writing a report takes lies in static functions, too; the program has two of its own.
+    users = {f["name"] for f in sampled if f["layer"] == "user" and not f["name"].endswith("@plt")}
+    assert users <= {"main", "scopes"}
+    assert diagnostics["overhead_pct"] > 50

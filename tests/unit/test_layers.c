@@ -144,6 +144,8 @@ START_TEST(some_functions_are_known_wherever_they_are_linked)
     check_native(APP, "std::vector<int>::push_back(int const&)", "/usr/include/c++/12/bits/stl_vector.h", LAYER_STD);
     check_native(APP, "boost::go()", "/usr/include/boost/go.hpp", LAYER_DEP);
     check_native(APP, "rustscope_scope_begin", "/usr/include/rustscope.h", LAYER_PROFILER);
+    check_native(APP, "rs_context_get", "/usr/src/rustscope/lib/context.c", LAYER_PROFILER);
+    check_native(APP, "rs_context_get", "/home/me/work/src/lib/context.c", LAYER_USER);
     tear_down();
 }
 END_TEST

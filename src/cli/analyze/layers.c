@@ -332,11 +332,13 @@ static struct layer_verdict rust_verdict(const struct layer_rules *rules, const 
 
 /* ---- C, C++ and everything else ---- */
 
+/* librustscope in the program itself: its header, its public names, and the folder that its build says it lay in. */
 static bool is_profiler_function(const struct symbol_frame *frame)
 {
     const char *slash = strrchr(frame->file, '/');
 
-    return starts_with(frame->linkage, "rustscope_") || (slash && !strcmp(slash + 1, "rustscope.h"));
+    return starts_with(frame->linkage, "rustscope_") || (slash && !strcmp(slash + 1, "rustscope.h")) ||
+           starts_with(frame->file, "/usr/src/rustscope/");
 }
 
 static enum layer native_layer(const struct object *object, const struct symbol_frame *frame)

@@ -26,6 +26,10 @@ _rustscope() {
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
+    record:--stack-event)
+        COMPREPLY=($(compgen -W "cpu-clock cycles" -- "$cur"))
+        return
+        ;;
     record:--pid)
         COMPREPLY=($(compgen -W "$(command ps -eo pid= 2>/dev/null)" -- "$cur"))
         return
@@ -39,7 +43,7 @@ _rustscope() {
 
     case $command in
     record)
-        COMPREPLY=($(compgen -W "-- --output --duration --delay --rate --stack-rate --stack-size --off-cpu --no-stacks
+        COMPREPLY=($(compgen -W "-- --output --duration --delay --rate --stack-rate --stack-size --stack-event --off-cpu --no-stacks
             --no-alloc --no-follow --keep --no-tui --name --tag --label --redact --spike-mem --spike-cpu --suppress
             --debuginfod --pid --quiet --verbose --help --version" -- "$cur"))
         if ((COMP_CWORD == 1)); then

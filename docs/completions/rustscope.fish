@@ -17,6 +17,7 @@ complete -c rustscope -n "$recording" -l delay -x -d 'Start measuring so many se
 complete -c rustscope -n "$recording" -s r -l rate -x -d 'Process metrics a second'
 complete -c rustscope -n "$recording" -s F -l stack-rate -x -d 'Call stacks for each second of CPU time'
 complete -c rustscope -n "$recording" -l stack-size -x -d 'Stack copied with each sample'
+complete -c rustscope -n "$recording" -l stack-event -x -a 'cpu-clock cycles' -d 'What is counted between two samples'
 complete -c rustscope -n "$recording" -l off-cpu -d 'Also record where threads wait'
 complete -c rustscope -n "$recording" -l no-stacks -d 'Sample no call stacks'
 complete -c rustscope -n "$recording" -l no-alloc -d 'Do not track allocations'

@@ -13,6 +13,7 @@
 enum {
     OPT_DELAY = 256,
     OPT_STACK_SIZE,
+    OPT_STACK_EVENT,
     OPT_OFF_CPU,
     OPT_NO_STACKS,
     OPT_NO_ALLOC,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
     {"rate", required_argument, NULL, 'r'},
     {"stack-rate", required_argument, NULL, 'F'},
     {"stack-size", required_argument, NULL, OPT_STACK_SIZE},
+    {"stack-event", required_argument, NULL, OPT_STACK_EVENT},
     {"off-cpu", no_argument, NULL, OPT_OFF_CPU},
     {"no-stacks", no_argument, NULL, OPT_NO_STACKS},
     {"no-alloc", no_argument, NULL, OPT_NO_ALLOC},
@@ -71,6 +73,7 @@ void record_options_help(void)
           "  -r, --rate HZ          process metrics, 1-1000 (default 100)\n"
           "  -F, --stack-rate HZ    sampled call stacks (default 997)\n"
           "      --stack-size BYTES stack copied with each sample (default 32768)\n"
+          "      --stack-event EVENT  cpu-clock (default) or cycles\n"
           "      --off-cpu          also record where threads wait\n"
           "      --no-stacks        no sampled call stacks\n"
           "      --no-alloc         no allocation tracking\n"
@@ -141,6 +144,11 @@ static int parse_one(struct record_options *o, int option, const char *text, str
         return option_unsigned("--stack-rate", text, 1, 10000, &o->stack_rate_hz, err);
     case OPT_STACK_SIZE:
         return option_unsigned("--stack-size", text, 1024, 65528, &o->stack_bytes, err);
+    case OPT_STACK_EVENT:
+        o->cycles = !strcmp(text, "cycles");
+        if (!o->cycles && strcmp(text, "cpu-clock") != 0)
+            return rs_err_set(err, -EINVAL, "--stack-event is cpu-clock or cycles, not '%s'", text);
+        return 0;
     case OPT_SPIKE_MEM:
         return option_number("--spike-mem", text, 0.1, 1e7, &o->spike_mem_mb, err);
     case OPT_SPIKE_CPU:

@@ -127,7 +127,7 @@ def test_a_script_without_a_shebang_runs_as_in_a_shell(record, tmp_path):
     [
         ["-r", "0"], ["-r", "-1"], ["-r", "1e9"], ["-r", "NaN"], ["-r", "ten"], ["-r", ""], ["-r", "1.5"], ["-d", "-1"], ["-d", "inf"],
         ["-F", "0"], ["-F", "100000"], ["--spike-mem", "0"], ["--spike-cpu=x"], ["--no-such-option"], ["-d"], ["--label", "x"],
-        ["--pid", "0"], ["--pid", "-1"], ["--pid", "99999999"], ["--pid", "abc"], ["--keep"], ["--stack-size", "3"],
+        ["--pid", "0"], ["--pid", "-1"], ["--pid", "99999999"], ["--pid", "abc"], ["--keep"], ["--stack-size", "3"], ["--stack-event", "instructions"],
     ],
 )  # fmt: skip
 def test_bad_options_are_one_line_and_status_2(rustscope, tmp_path, options):

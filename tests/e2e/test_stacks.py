@@ -112,12 +112,27 @@ def test_shares_of_functions_are_their_shares_of_cpu_time(perf_record, target):
     assert root_share(recording) >= 0.99
 
 
+def test_cycles_are_sampled_where_the_cpu_counts_them_and_else_it_is_said(perf_record, target):
+    recording = perf_record(["--stack-event", "cycles"], [target("shares"), "1000"])
+    diagnostics = recording.session["diagnostics"]
+    said = [w for w in diagnostics["warnings"] if "cycles" in w]
+    # A virtual machine has no counters; the same event of ours decides which of the two must be.
+    assert diagnostics["stack_event"] == ("cpu-clock" if said else "cycles")
+    assert not said or "perf_event_open" in said[0]
+    stacks = Stacks(recording.session)
+    for name, share in {"half_hot": 0.5, "third": 0.3, "fifth": 0.2}.items():
+        assert stacks.us("round_of_all", name) / stacks.us("round_of_all") == pytest.approx(share, abs=0.06), name
+    measured = sum(p["cpu_ms"] for p in recording.session["processes"])
+    assert stacks.total_us / 1000 == pytest.approx(measured, rel=0.02, abs=3)
+
+
 def test_the_root_equals_the_measured_cpu_time(perf_record, target):
     recording = perf_record([], [target("shares"), "600"])
     stacks = Stacks(recording.session)
     measured = sum(p["cpu_ms"] for p in recording.session["processes"])
     assert stacks.total_us / 1000 == pytest.approx(measured, rel=0.02, abs=3)
     assert stacks.us("[unsampled]") < 0.1 * stacks.total_us
+    assert recording.session["diagnostics"]["stack_event"] == "cpu-clock"
 
 
 def test_threads_children_and_execs_are_sampled_from_their_start(perf_record, target):

@@ -36,6 +36,23 @@ static uint64_t lacking_us(const struct coverage *coverage, const struct session
     return measured > sampled ? measured - sampled : 0;
 }
 
+void coverage_rescale(struct coverage *coverage, struct session *s, bool up)
+{
+    uint64_t measured = 0, sampled = 0;
+    double factor;
+
+    for (size_t i = 0; i < s->process_count; i++) {
+        measured += s->processes[i].cpu_ns / 1000;
+        sampled += sampled_us(coverage, i);
+    }
+    if (!measured || !sampled || (measured > sampled && !up))
+        return;
+    factor = (double)measured / (double)sampled;
+    rows_scale(&s->cpu_rows, CPU_ROW_WEIGHT_US, factor);
+    for (size_t i = 0; i < coverage->count; i++)
+        coverage->sampled_us[i] = (uint64_t)((double)coverage->sampled_us[i] * factor + 0.5);
+}
+
 static void add_row(struct session *s, uint64_t at_ns, uint32_t node, uint32_t thread, uint64_t us)
 {
     int64_t values[] = {[CPU_ROW_WEIGHT_US] = (int64_t)us, [CPU_ROW_SAMPLES] = 0};

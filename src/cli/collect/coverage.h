@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,12 @@ void coverage_release(struct coverage *coverage);
 
 /* One sample of a process of the session. */
 void coverage_add(struct coverage *coverage, uint32_t process, uint64_t us);
+
+/*
+ * Makes the samples' weights add up to the measured time, for an event whose weight is known but roughly (cycles, at a
+ * frequency that changes): all are multiplied by one factor; only made smaller unless UP. SESSION's cpu_ns are final.
+ */
+void coverage_rescale(struct coverage *coverage, struct session *session, bool up);
 
 /*
  * Adds the nodes to SESSION, whose processes' cpu_ns are final, and sets its achieved rate. KERNEL_US of the uncovered

@@ -35,6 +35,7 @@ struct perf_options {
     const char *program;  /* the executable's path, to remember its stack size by; NULL unknown */
     bool follow;          /* children too */
     bool off_cpu;
+    bool cycles; /* count CPU cycles between samples, where the CPU can */
     struct perf_listener listener;
 };
 

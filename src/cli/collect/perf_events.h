@@ -26,6 +26,8 @@ enum { PERF_STACK_DEFAULT_BYTES = 32768, PERF_STACK_CAPPED_BYTES = 16384, PERF_S
 struct perf_plan {
     unsigned rate_hz;
     uint32_t period_ns;   /* a multiple of 1000, so that a sample's weight is whole µs */
+    uint64_t period;      /* the same in what the event counts: ns, or cycles */
+    bool cycles;
     uint32_t stack_bytes; /* a multiple of 8; 0: no dump */
     bool stack_capped, rate_capped;
 };
@@ -35,6 +37,18 @@ struct perf_plan {
  * 49 Hz: a machine of 200 CPUs is rarely all ours). Pure.
  */
 struct perf_plan perf_plan_make(unsigned cpu_count, unsigned rate_hz, uint32_t stack_bytes);
+
+/*
+ * Makes PLAN count cycles of a CPU that runs CYCLES_HZ of them a second: a fixed number, as frequency mode would ramp
+ * it. The weight of a sample stays period_ns, which is true as long as the CPU keeps its frequency. Pure.
+ */
+void perf_plan_count_cycles(struct perf_plan *plan, uint64_t cycles_hz);
+
+/*
+ * How many cycles a second this CPU runs in user mode, measured on ourselves for some 10 ms. Returns 0, or a negative
+ * errno with a sentence in ERR where cycles cannot be counted (virtual machines mostly).
+ */
+int perf_cycles_hz(uint64_t *cycles_hz, struct rs_err *err);
 
 struct perf_target {
     const pid_t *tids; /* NULL: the whole system */

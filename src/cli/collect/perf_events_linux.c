@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "core/clock.h"
 
 /*
  * Rings: what the kernel must keep between two drains. At 997 Hz and 32 KiB a busy CPU fills 33 MB/s, and we may be
@@ -27,6 +28,7 @@
  */
 enum { RINGS_BUDGET_BYTES = 64 << 20, RING_MAX_BYTES = 16 << 20, RING_MIN_BYTES = 64 << 10 };
 enum { MIN_RATE_HZ = 49 };
+enum { CYCLES_LOOK_NS = 10000000 };
 /* Descriptors that stay free for the rest of the CLI when a program of thousands of threads is attached to. */
 enum { SPARE_FDS = 256 };
 
@@ -74,7 +76,16 @@ struct perf_plan perf_plan_make(unsigned cpu_count, unsigned rate_hz, uint32_t s
         plan.stack_capped = true;
     }
     plan.period_ns = (1000000 + plan.rate_hz / 2) / plan.rate_hz * 1000;
+    plan.period = plan.period_ns;
     return plan;
+}
+
+void perf_plan_count_cycles(struct perf_plan *plan, uint64_t cycles_hz)
+{
+    plan->cycles = true;
+    plan->period = (uint64_t)((double)cycles_hz * plan->period_ns / 1e9 + 0.5);
+    if (!plan->period)
+        plan->period = 1;
 }
 
 uint64_t perf_events_regs_mask(void)
@@ -96,9 +107,11 @@ static void fill_attr(struct perf_event_attr *attr, const struct perf_events *ev
 {
     memset(attr, 0, sizeof(*attr));
     attr->size = sizeof(*attr);
-    attr->type = PERF_TYPE_SOFTWARE;
-    attr->config = off_cpu ? PERF_COUNT_SW_CONTEXT_SWITCHES : PERF_COUNT_SW_CPU_CLOCK;
-    attr->sample_period = off_cpu ? 1 : plan->period_ns;
+    attr->type = plan->cycles && !off_cpu ? PERF_TYPE_HARDWARE : PERF_TYPE_SOFTWARE;
+    attr->config = off_cpu        ? PERF_COUNT_SW_CONTEXT_SWITCHES
+                   : plan->cycles ? PERF_COUNT_HW_CPU_CYCLES
+                                  : PERF_COUNT_SW_CPU_CLOCK;
+    attr->sample_period = off_cpu ? 1 : plan->period;
     attr->sample_type = events->merge.layout.sample_type;
     attr->sample_regs_user = events->merge.layout.regs_mask;
     attr->sample_stack_user = plan->stack_bytes;
@@ -129,6 +142,36 @@ static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
     int fd = (int)syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
+}
+
+int perf_cycles_hz(uint64_t *cycles_hz, struct rs_err *err)
+{
+    struct perf_event_attr attr = {
+        .size = sizeof(attr),
+        .type = PERF_TYPE_HARDWARE,
+        .config = PERF_COUNT_HW_CPU_CYCLES,
+        .read_format = PERF_FORMAT_TOTAL_TIME_RUNNING,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+    struct {
+        uint64_t cycles, running_ns;
+    } counted = {0};
+    uint64_t until = rs_clock_mono_ns() + CYCLES_LOOK_NS;
+    int fd = open_event(&attr, 0, -1);
+    ssize_t got;
+
+    if (fd < 0)
+        return rs_err_set(err, fd, "this machine does not count CPU cycles, as most virtual ones (perf_event_open: %s)",
+                          strerror(-fd));
+    while (rs_clock_mono_ns() < until)
+        ;
+    got = read(fd, &counted, sizeof(counted));
+    close(fd);
+    if (got != (ssize_t)sizeof(counted) || !counted.cycles || !counted.running_ns)
+        return rs_err_set(err, -ENODATA, "the CPU's cycle counters are all in use");
+    *cycles_hz = (uint64_t)((double)counted.cycles * 1e9 / (double)counted.running_ns);
+    return 0;
 }
 
 /*

@@ -190,16 +190,25 @@ static const struct perf_event_fd *event_of(const struct perf *perf, uint64_t id
     return bsearch(&id, events->fds, events->fd_count, sizeof(*events->fds), compare_ids);
 }
 
+/* What SAMPLE stands for, µs of CPU time. */
+static uint64_t weight_us(const struct perf *perf, const struct perf_record *sample)
+{
+    if (!perf->plan.cycles)
+        return sample->sample.period / 1000;
+    return (uint64_t)((double)sample->sample.period / (double)perf->plan.period * perf->plan.period_ns / 1000 + 0.5);
+}
+
 static void on_cpu_sample(struct perf *perf, struct perf_thread *thread, const struct perf_record *rec)
 {
     uint64_t at_ns = session_at(perf->session, rec->time_ns);
     uint32_t thread_index = session_thread_of(perf, thread, at_ns);
     uint32_t process_index = (uint32_t)thread->session_process;
-    int64_t values[] = {[CPU_ROW_WEIGHT_US] = (int64_t)(rec->sample.period / 1000), [CPU_ROW_SAMPLES] = 1};
+    uint64_t us = weight_us(perf, rec);
+    int64_t values[] = {[CPU_ROW_WEIGHT_US] = (int64_t)us, [CPU_ROW_SAMPLES] = 1};
     int32_t node = perf_stacks_node(&perf->stacks, thread, rec);
 
     rows_add(&perf->session->cpu_rows, at_ns, (uint32_t)node, thread_index, values);
-    coverage_add(&perf->coverage, process_index, rec->sample.period / 1000);
+    coverage_add(&perf->coverage, process_index, us);
 }
 
 static void on_sample(struct perf *perf, const struct perf_record *rec)
@@ -583,6 +592,18 @@ int perf_probe(struct rs_err *err)
     return rc;
 }
 
+/* Counting cycles was asked for; where the CPU cannot, cpu-clock it is. */
+static void plan_cycles(struct perf *perf)
+{
+    struct rs_err err;
+    uint64_t hz;
+
+    if (perf_cycles_hz(&hz, &err) == 0)
+        perf_plan_count_cycles(&perf->plan, hz);
+    else
+        session_warn(perf->session, "stacks are sampled by cpu-clock, not by cycles: %s", err.text);
+}
+
 int perf_open(struct perf **out, struct session *session, const struct perf_options *options, pid_t pid, bool attach_to,
               struct rs_err *err)
 {
@@ -599,6 +620,8 @@ int perf_open(struct perf **out, struct session *session, const struct perf_opti
     if (!stack_bytes)
         stack_bytes = stack_memory_recall(options->program, PERF_STACK_DEFAULT_BYTES);
     perf->plan = perf_plan_make(perf_cpu_count(), options->rate_hz, stack_bytes);
+    if (options->cycles)
+        plan_cycles(perf);
     maps_init(&perf->maps, session);
     perf_stacks_init(&perf->stacks, session, &perf->maps, perf_events_regs_mask());
     rc = attach_to ? attach(perf, err) : launch(perf, err);
@@ -607,6 +630,7 @@ int perf_open(struct perf **out, struct session *session, const struct perf_opti
         return rc;
     }
     session->diagnostics.stack_backend = STACKS_PERF_EVENT;
+    session->diagnostics.stack_event = perf->plan.cycles ? STACK_EVENT_CYCLES : STACK_EVENT_CPU_CLOCK;
     session->meta.stack_rate_hz = perf->plan.rate_hz;
     warn_of_limits(perf);
     *out = perf;
@@ -659,6 +683,9 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
     end_all_waits(perf, now_ns);
     publish_counts(perf);
     publish_stops(perf);
+    /* The CPU's frequency was not always what was measured at the start. Without the kernel's part only an excess tells. */
+    if (perf->plan.cycles)
+        coverage_rescale(&perf->coverage, perf->session, perf->events.kernel);
     cover_the_rest(perf, kernel_us);
     if (perf->lost)
         session_warn(perf->session,

@@ -71,6 +71,8 @@ static void choose(struct stacks *stacks)
                  "stacks are sampled by a timer inside the program, %u times a second of CPU time, without kernel "
                  "frames: %s",
                  stacks->timer_hz, err.text);
+    if (options->cycles)
+        session_warn(stacks->session, "sampling by cycles needs perf_event");
     if (options->off_cpu)
         session_warn(stacks->session, "off-CPU stacks need perf_event: %s", err.text);
 }
@@ -138,6 +140,7 @@ void stacks_open(struct stacks *stacks, pid_t pid)
         .program = options->argc ? options->argv[0] : NULL,
         .follow = !options->no_follow,
         .off_cpu = options->off_cpu,
+        .cycles = options->cycles,
         .listener = {.ctx = stacks, .forked = forked, .execed = execed},
     };
     /* What drains the rings must not wait behind what fills them. The program was forked before and keeps its own. */

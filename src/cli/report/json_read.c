@@ -951,11 +951,14 @@ static int read_diagnostics(struct reader *r, const cJSON *o)
                                          [STACKS_PERF_EVENT] = "perf_event",
                                          [STACKS_TIMER] = "timer",
                                          [STACKS_SAMPLE] = "sample"};
+    static const char *const events[] = {
+        [STACK_EVENT_NONE] = "", [STACK_EVENT_CPU_CLOCK] = "cpu-clock", [STACK_EVENT_CYCLES] = "cycles"};
     static const char *const allocs[] = {[ALLOCS_NONE] = "none", [ALLOCS_SHIM] = "shim", [ALLOCS_LIBRARY] = "library"};
     struct diagnostics *d = &r->s->diagnostics;
     const cJSON *item;
 
     d->stack_backend = (enum stack_backend)NAME_INDEX(o, "stack_backend", stacks);
+    d->stack_event = (enum stack_event)NAME_INDEX(o, "stack_event", events);
     d->stack_rate_achieved_hz = number(o, "stack_rate_achieved_hz", 0);
     d->stack_samples = whole(o, "stack_samples");
     d->stack_lost = whole(o, "stack_lost");

@@ -707,6 +707,7 @@ static void write_diagnostics(struct writer *w)
                                               [STACKS_PERF_EVENT] = "perf_event",
                                               [STACKS_TIMER] = "timer",
                                               [STACKS_SAMPLE] = "sample"};
+    static const char *const event_names[] = {[STACK_EVENT_CPU_CLOCK] = "cpu-clock", [STACK_EVENT_CYCLES] = "cycles"};
     static const char *const alloc_names[] = {
         [ALLOCS_NONE] = "none", [ALLOCS_SHIM] = "shim", [ALLOCS_LIBRARY] = "library"};
     const struct diagnostics *d = &w->s->diagnostics;
@@ -715,6 +716,8 @@ static void write_diagnostics(struct writer *w)
     section(w, "diagnostics");
     rs_json_object_begin(j);
     rs_json_kv_str(j, "stack_backend", stack_names[d->stack_backend]);
+    if (d->stack_event != STACK_EVENT_NONE)
+        rs_json_kv_str(j, "stack_event", event_names[d->stack_event]);
     rs_json_kv_double(j, "stack_rate_achieved_hz", d->stack_rate_achieved_hz, 1);
     rs_json_kv_uint(j, "stack_samples", d->stack_samples);
     rs_json_kv_uint(j, "stack_lost", d->stack_lost);

@@ -297,6 +297,22 @@ void rows_widen(struct rows *rows, uint64_t interval_ns)
         double_interval(rows);
 }
 
+void rows_scale(struct rows *rows, unsigned value, double factor)
+{
+    double exact = 0;
+    int64_t given = 0;
+
+    /* Differences of rounded sums, so that thousands of roundings do not add up. */
+    for (size_t row = 0; row < rows->count; row++) {
+        int64_t so_far;
+
+        exact += (double)rows->value[value][row] * factor;
+        so_far = (int64_t)(exact + 0.5);
+        rows->value[value][row] = so_far - given;
+        given = so_far;
+    }
+}
+
 void rows_remap_keys(struct rows *rows, const uint32_t *map, size_t map_count)
 {
     rows_compact(rows);

@@ -47,6 +47,9 @@ void rows_add(struct rows *rows, uint64_t at_ns, uint32_t key, uint32_t key2, co
 /* Sorts by (bucket, key, key2) and merges equal rows; afterwards [0, count) can be read in order. */
 void rows_compact(struct rows *rows);
 
+/* Multiplies VALUE of all rows by FACTOR (>= 0), so that its sum is the old one's, rounded, times FACTOR. */
+void rows_scale(struct rows *rows, unsigned value, double factor);
+
 /* Doubles the interval until it is at least INTERVAL_NS. */
 void rows_widen(struct rows *rows, uint64_t interval_ns);
 

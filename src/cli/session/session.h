@@ -197,6 +197,8 @@ struct hotspot {
 };
 
 enum stack_backend { STACKS_NONE, STACKS_PERF_EVENT, STACKS_TIMER, STACKS_SAMPLE };
+/* What perf_event counts between two samples: ns of CPU time, or CPU cycles. */
+enum stack_event { STACK_EVENT_NONE, STACK_EVENT_CPU_CLOCK, STACK_EVENT_CYCLES };
 enum alloc_backend { ALLOCS_NONE, ALLOCS_SHIM, ALLOCS_LIBRARY };
 
 struct counted {
@@ -206,6 +208,7 @@ struct counted {
 
 struct diagnostics {
     enum stack_backend stack_backend;
+    enum stack_event stack_event; /* of STACKS_PERF_EVENT */
     double stack_rate_achieved_hz;
     uint64_t stack_samples, stack_lost, stacks_truncated, stacks_stitched, unknown_symbols;
     double overhead_pct; /* CPU time of the program spent in our code; NaN unknown */

@@ -5,9 +5,11 @@ Names are looked up with nm here, from module and address, so that these tests s
 
 import bisect
 import collections
+import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -235,6 +237,97 @@ def test_attaching_samples_every_thread_and_leaves_no_trace(rustscope, target, t
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+@contextlib.contextmanager
+def many_threads(target, *args, **kwargs):
+    with subprocess.Popen([target("many_threads"), *args], stdout=subprocess.PIPE, **kwargs) as process:
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def attach(rustscope, process, out, validator, *options, open_files=None, **kwargs):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, open_files or resource.getrlimit(resource.RLIMIT_NOFILE))
+
+    argv = [rustscope, "--no-tui", "-q", "-d", "1.5", *options, "-o", str(out), "--pid", str(process.pid)]
+    runner = as_nobody if kwargs.pop("nobody", False) else subprocess.run
+    kwargs.setdefault("env", ENV)
+    done = runner(argv, preexec_fn=limit, **kwargs)
+    assert done.returncode == 0, done.stderr
+    session = json.loads(out.read_text())
+    validator.validate(session)
+    if session["diagnostics"]["stack_backend"] != "perf_event":
+        pytest.skip(f"perf_event: {session['diagnostics']['warnings']}")
+    return session
+
+
+def measured_us(session):
+    return 1000 * sum(p["cpu_ms"] for p in session["processes"])
+
+
+def left_out(session):
+    return [w for w in session["diagnostics"]["warnings"] if "are not sampled" in w]
+
+
+def test_attaching_to_thousands_of_threads_raises_the_limit_of_open_files(rustscope, target, tmp_path, validator):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000 * os.cpu_count():
+        pytest.skip(f"the hard limit of open files is {hard}")
+    with many_threads(target, "1000") as process:
+        session = attach(rustscope, process, tmp_path / "s.json", validator,
+                         open_files=(min(soft, 256), hard))
+    stacks = Stacks(session)
+    assert not left_out(session)
+    assert stacks.us("busy_work") > 0.4 * measured_us(session)
+    assert stacks.us("late_work") > 50000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to see the whole system")
+def test_beyond_the_descriptor_limit_root_samples_the_system_and_keeps_the_process(rustscope, target, tmp_path, validator):
+    with many_threads(target, "3000") as process, many_threads(target, "0"):
+        session = attach(rustscope, process, tmp_path / "s.json", validator, open_files=(400, 400))
+    stacks = Stacks(session)
+    measured = measured_us(session)
+    assert not left_out(session)
+    assert {p["pid"] for p in session["processes"]} == {process.pid}
+    # The other process does the same work: its samples would double these.
+    assert 0.85 * measured < stacks.us("busy_work") + stacks.us("late_work") < 1.05 * measured
+    assert stacks.us("late_work") > 50000  # threads that were started later
+    assert stacks.total_us == pytest.approx(measured, rel=0.05)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_beyond_the_descriptor_limit_a_user_gets_the_busiest_threads_and_the_number_left_out(
+        rustscope, target, tmp_path, validator):
+    open_to_all(tmp_path)
+    if as_nobody([rustscope, "--version"]).returncode != 0:
+        pytest.skip("another user cannot run the build")
+    if int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text()) < 1:
+        pytest.skip("perf_event_paranoid permits everybody the whole system")
+    sleepers, limit = 3000, 400
+    with many_threads(target, str(sleepers), user=65534, group=65534, extra_groups=[]) as process:
+        time.sleep(0.3)  # so that the busy thread is seen to be busy
+        session = attach(rustscope, process, tmp_path / "s.json", validator, open_files=(limit, limit), nobody=True,
+                         env={**ENV, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)})
+    said = left_out(session)
+    assert len(said) == 1 and "ulimit -n" in said[0], session["diagnostics"]["warnings"]
+    number, total = (int(word) for word in re.findall(r"\d+", said[0])[:2])
+    assert sleepers < total < sleepers + 20
+    assert total - limit // os.cpu_count() <= number < total
+    assert Stacks(session).us("busy_work") > 0.6 * measured_us(session)
+
+
+def test_threads_that_start_while_attaching_are_sampled_once(rustscope, target, tmp_path, validator):
+    with many_threads(target, "0", "churn") as process:
+        session = attach(rustscope, process, tmp_path / "s.json", validator)
+    measured = measured_us(session)
+    # A thread of 1 ms loses up to a period of 1 ms; what matters is that none counts twice.
+    assert 0.2 * measured < Stacks(session).us("churn_work") < 1.03 * measured
+    assert Stacks(session).total_us == pytest.approx(measured, rel=0.05)
 
 
 def test_waits_are_recorded_where_threads_wait(perf_record, target):

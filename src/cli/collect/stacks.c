@@ -168,9 +168,14 @@ void stacks_start(struct stacks *stacks)
     if (!stacks)
         return;
     stacks->started = true;
-    /* A program that was launched is sampled from its exec on, a moment before measuring starts. */
+    /*
+     * A program that was launched is sampled from its exec on, a moment before measuring starts. One that runs already
+     * used CPU time while its threads were being opened, which is in no measurement.
+     */
     if (stacks->perf)
-        perf_start(stacks->perf, stacks->options->delay_sec > 0 ? stacks->session->start_mono_ns : 0);
+        perf_start(stacks->perf, stacks->options->delay_sec > 0 || stacks->options->pid
+                                     ? stacks->session->start_mono_ns
+                                     : 0);
 }
 
 void stacks_tick(struct stacks *stacks, uint64_t now_ns)

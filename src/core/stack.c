@@ -126,7 +126,7 @@ static struct rs_stack_module find_module(struct rs_stack *s, uint64_t address)
         return found;
     found = (struct rs_stack_module){.start = m->start, .end = m->end, .bias = m->bias,
                                      .id = atomic_fetch_add(&s->nodes->modules, 1) + 1};
-    if (!s->sink.module(s->sink.ctx, &found, rs_stack_module_path(address)))
+    if (!s->sink.module(s->sink.ctx, &found, rs_stack_module_path(address, s->path, sizeof(s->path))))
         return (struct rs_stack_module){0};
     s->module[s->module_count < RS_STACK_MODULES ? s->module_count++ : found.id % RS_STACK_MODULES] = found;
     return found;

@@ -90,6 +90,8 @@ struct rs_stack {
     uint64_t new_pc[RS_STACK_FRAMES], new_sp[RS_STACK_FRAMES], new_fp[RS_STACK_FRAMES];
     uint32_t new_rule[RS_STACK_FRAMES];
 
+    char path[2048]; /* of a module, where it must be made */
+
     struct rs_stack_memo {
         uint64_t hash;
         uint32_t depth, node;

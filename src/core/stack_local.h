@@ -18,5 +18,8 @@ bool rs_stack_near_end(bool is_main, uint64_t *low, uint64_t *high);
 /* Copies up to LEN bytes from ADDRESS, as many as are readable; returns how many. */
 long rs_stack_copy(void *to, uint64_t address, size_t len);
 
-/* The path of the module at ADDRESS as the loader knows it; NULL when it does not, "" for the program itself. */
-const char *rs_stack_module_path(uint64_t address);
+/*
+ * The absolute path of the module at ADDRESS, the loader's text or made in PATH of SIZE bytes; "" for the program itself,
+ * NULL when it cannot be told. What is not a file ("linux-vdso.so.1") has no folder.
+ */
+const char *rs_stack_module_path(uint64_t address, char *path, size_t size);

@@ -4,10 +4,12 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "core/channel.h"
 #include "core/syscall.h"
+#include "core/unwind.h"
 
 /*
  * How far below a known stack end sp may be to be taken for the same stack without asking the kernel. A thread takes
@@ -46,15 +48,35 @@ long rs_stack_copy(void *to, uint64_t address, size_t len)
     return n > 0 ? n : 0;
 }
 
-const char *rs_stack_module_path(uint64_t address)
+/* The loader keeps a path as dlopen() was given it: a relative one counts from the folder that the program is in now. */
+static const char *absolute(const char *name, char *path, size_t size)
+{
+    size_t len = strlen(name);
+    long n;
+
+    if (*name == '/' || !strchr(name, '/') || atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed))
+        return name;
+    n = rs_syscall3(SYS_getcwd, (long)path, (long)size, 0); /* counts the NUL */
+    if (n <= 1 || *path != '/' || (size_t)n + len >= size)
+        return name;
+    path[n - 1] = '/';
+    memcpy(path + n, name, len + 1);
+    return path;
+}
+
+const char *rs_stack_module_path(uint64_t address, char *path, size_t size)
 {
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
     extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
     struct dl_find_object found;
 
-    if (_dl_find_object && !_dl_find_object((void *)(uintptr_t)address, &found) && found.dlfo_link_map)
-        return found.dlfo_link_map->l_name;
+    if (_dl_find_object)
+        return !_dl_find_object((void *)(uintptr_t)address, &found) && found.dlfo_link_map
+                   ? absolute(found.dlfo_link_map->l_name, path, size)
+                   : NULL;
 #endif
-    (void)address;
-    return NULL;
+    if (atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed) ||
+        !rs_unwind_local_path(address, path, size))
+        return NULL;
+    return path;
 }

@@ -129,6 +129,9 @@ typedef const struct rs_unwind_module *(*rs_find_module_fn)(void *ctx, uint64_t 
  */
 const struct rs_unwind_module *rs_unwind_find_local(void *ctx, uint64_t pc, struct rs_unwind_module *scratch);
 
+/* The path in /proc/self/maps of what is mapped at ADDRESS, cut to SIZE with its NUL; false if there is none. */
+bool rs_unwind_local_path(uint64_t address, char *path, size_t size);
+
 /*
  * The rs_read_word_fn of this process for addresses that may not be mapped: process_vm_readv of ourselves, which fails
  * instead of faulting; about 0.3 µs. Not for processes that may be killed for a system call. CTX is ignored.

@@ -189,7 +189,22 @@ static uint64_t maps_number(struct maps *maps, unsigned base, int *stop)
     }
 }
 
-/* start-end perms offset major:minor inode path */
+/* The rest of the line, which is the path, less the blanks before it; cut to SIZE with its NUL. */
+static void maps_path(struct maps *maps, char *path, size_t size)
+{
+    size_t len = 0;
+    int c = maps_byte(maps);
+
+    while (c == ' ')
+        c = maps_byte(maps);
+    for (; c != '\n' && c >= 0; c = maps_byte(maps))
+        if (len + 1 < size)
+            path[len++] = (char)c;
+    if (size)
+        path[len] = '\0';
+}
+
+/* start-end perms offset major:minor inode, and then the path, which is left for maps_path(). */
 static bool maps_next(struct maps *maps, struct mapping *m)
 {
     int c;
@@ -207,9 +222,23 @@ static bool maps_next(struct maps *maps, struct mapping *m)
     maps_number(maps, 16, &c);
     maps_number(maps, 16, &c);
     m->inode = maps_number(maps, 10, &c);
-    while (c != '\n' && c >= 0)
-        c = maps_byte(maps);
-    return true;
+    return c == ' ';
+}
+
+bool rs_unwind_local_path(uint64_t address, char *path, size_t size)
+{
+    struct maps maps = {.fd = (int)rs_sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+    struct mapping m;
+    bool found = false;
+
+    if (maps.fd < 0)
+        return false;
+    while (!found && maps_next(&maps, &m)) {
+        found = address - m.start < m.end - m.start;
+        maps_path(&maps, path, found ? size : 0);
+    }
+    rs_sys_close(maps.fd);
+    return found && *path;
 }
 
 /* ---- the table of modules, where the loader does not answer ---- */
@@ -270,6 +299,7 @@ static void make_table(struct maps *maps)
 
     table.count = 0;
     while (table.count < MODULES && maps_next(maps, &m)) {
+        maps_path(maps, NULL, 0);
         if (inode && m.inode == inode && m.offset) {
             table.module[table.count - 1].end = m.end;
             continue;
@@ -370,12 +400,14 @@ static bool scan_mappings(int fd, uint64_t address, uint64_t *lo, uint64_t *hi)
     struct maps maps = {.fd = fd};
     struct mapping m;
 
-    while (maps_next(&maps, &m))
+    while (maps_next(&maps, &m)) {
         if (address - m.start < m.end - m.start) {
             *lo = m.start;
             *hi = m.end;
             return true;
         }
+        maps_path(&maps, NULL, 0);
+    }
     return false;
 }
 

@@ -421,12 +421,32 @@ static void in_forked_child(void)
     arm();
 }
 
+/*
+ * pthread_atfork() is no function of glibc's libc.so but one that is linked into us, and calls a name that musl lacks: one
+ * strong reference to that, and a musl program under us would not start. musl has the function itself.
+ */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
+    __attribute__((weak));
+
+static void call_in_forked_children(void (*function)(void))
+{
+    int (*atfork)(void (*)(void), void (*)(void), void (*)(void));
+
+    if (__register_atfork) {
+        __register_atfork(NULL, NULL, function, NULL);
+        return;
+    }
+    atfork = (int (*)(void (*)(void), void (*)(void), void (*)(void)))dlsym(RTLD_DEFAULT, "pthread_atfork");
+    if (atfork)
+        atfork(NULL, NULL, function);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     look_up_all();
     if (!channel_with_timer() || pthread_key_create(&exit_key, on_thread_exit) != 0)
         return;
-    pthread_atfork(NULL, NULL, in_forked_child);
+    call_in_forked_children(in_forked_child);
     arm();
 }
 

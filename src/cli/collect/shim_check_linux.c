@@ -93,8 +93,6 @@ static const char *check_elf(Elf *elf, int fd)
             interpreter[0] = '\0';
     if (!interpreter[0])
         return "statically linked";
-    if (contains(interpreter, "musl"))
-        return "linked with musl, the shim with glibc";
     return sanitizer_in(elf);
 }
 

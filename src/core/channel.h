@@ -72,7 +72,7 @@ extern _Atomic bool rs_channel_no_syscalls;
 
 /*
  * The channel of this process image, opened (RUSTSCOPE_ALLOC_PIPE) at the first call and after each fork; NULL when
- * there is none. SOURCE signs the hello. Several threads may call it; while one opens it, the others get NULL.
+ * there is none; the shim gets none in a program with a sanitizer. SOURCE signs the hello. Several threads may call it; while one opens it, the others get NULL.
  * The shim and librustscope each have a copy of this code and so a channel, and an image id, of their own; the CLI
  * joins them by pid.
  */

@@ -155,7 +155,8 @@ static const char *preloadable(struct channel *ch, const char *shim)
 
 char *const *channel_env(struct channel *ch, const char *program)
 {
-    const char *user = getenv("LD_PRELOAD"), *reason = shim_check_program(program), *shim;
+    const char *user = getenv("LD_PRELOAD"), *asan = getenv("ASAN_OPTIONS"), *shim;
+    const char *reason = shim_check_program(program);
     struct session *s = ch->session;
     char path[4096];
     size_t n = 0;
@@ -172,6 +173,8 @@ char *const *channel_env(struct channel *ch, const char *program)
                         "(RUSTSCOPE_SHIM=PATH names it)");
     } else {
         ch->env[n++] = xasprintf("LD_PRELOAD=%s%s%s", shim, user && *user ? ":" : "", user ? user : "");
+        /* A child may be built with AddressSanitizer, which refuses to start behind a preload. The user's word is last. */
+        ch->env[n++] = xasprintf("ASAN_OPTIONS=verify_asan_link_order=0%s%s", asan && *asan ? ":" : "", asan ? asan : "");
     }
     return ch->env;
 }

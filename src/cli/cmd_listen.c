@@ -40,7 +40,7 @@ struct listening {
 
 static void help(void)
 {
-    puts("usage: rustscope listen [-o FILE] [-d SECONDS] [-q] FIFO\n"
+    puts("usage: rustscope listen [-o FILE] [-d SECONDS] [--suppress FILE] [-q] FIFO\n"
          "\n"
          "Collects allocations and scopes from programs that are started elsewhere, until Ctrl-C, SIGTERM or -d.\n"
          "FIFO is made if it does not exist. Start the programs with\n"
@@ -127,6 +127,7 @@ static int listen_on(struct listening *l, const struct record_options *o, const 
     clock_gettime(CLOCK_REALTIME, &now);
     l->session = session_new(rs_clock_mono_ns(), (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
     describe(l->session, o, fifo);
+    l->session->allocations.suppress_file = strings_add_str(&l->session->strings, o->suppress_file);
     take_signals(l);
     l->loop = loop_new();
     if (channel_open(&l->channel, l->session, &options, &err))

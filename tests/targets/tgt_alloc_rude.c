@@ -5,14 +5,17 @@
  * 1,000 after what it does, and exits 0; a file written in between must hold what was written.
  */
 #include <dlfcn.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -228,6 +231,85 @@ static int close_all(const char *path)
     return 0;
 }
 
+/* One raw system call takes everything, stdio too; what is opened next gets the numbers 0 to 2. */
+static int close_range_all(const char *path)
+{
+    if (syscall(SYS_close_range, 0, ~0u, 0))
+        return 6;
+    for (int i = 0; i < 3; i++)
+        if (open(path, O_RDWR | O_CREAT | O_APPEND, 0600) != i)
+            return 7;
+    work();
+    dprintf(2, "line 2\n");
+    return 0;
+}
+
+/* ---- the loader ---- */
+
+static __attribute__((noinline)) int in_callback(struct dl_phdr_info *info, size_t size, void *calls)
+{
+    (void)info, (void)size;
+    come_and_go(18); /* with the loader's lock held */
+    *(int *)calls += 1;
+    return 0;
+}
+
+static volatile bool loaded_enough;
+
+static void *load_and_unload(void *arg)
+{
+    while (!loaded_enough) {
+        void *library = dlopen("libm.so.6", RTLD_NOW), *other = dlopen("libresolv.so.2", RTLD_NOW);
+
+        if (other)
+            dlclose(other);
+        if (library)
+            dlclose(library);
+    }
+    return arg;
+}
+
+static int under_the_loaders_lock(void)
+{
+    pthread_t thread;
+    int calls = 0;
+
+    pthread_create(&thread, NULL, load_and_unload, NULL);
+    for (int i = 0; i < 200; i++)
+        dl_iterate_phdr(in_callback, &calls);
+    loaded_enough = true;
+    pthread_join(thread, NULL);
+    return calls >= 600 ? 0 : 8;
+}
+
+/* ---- threads that do not end of themselves ---- */
+
+static void *allocate_for_ever(void *arg)
+{
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
+    for (;;) {
+        come_and_go(19);
+        pthread_testcancel();
+    }
+    return arg;
+}
+
+/* Cancelling unwinds the thread by force. */
+static void cancel_threads(void)
+{
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        void *value;
+
+        pthread_create(&thread, NULL, allocate_for_ever, NULL);
+        usleep(500);
+        pthread_cancel(thread);
+        pthread_join(thread, &value);
+        if (value != PTHREAD_CANCELED)
+            _exit(9);
+    }
+}
+
 static __attribute__((noinline)) int recurse(int depth)
 {
     volatile char here[64];
@@ -282,6 +364,38 @@ int main(int argc, char **argv)
         int rc = close_all(argv[2]);
 
         return rc ? rc : 0;
+    } else if (!strcmp(how, "close_range")) {
+        return close_range_all(argv[2]);
+    } else if (!strcmp(how, "memlock")) {
+        limit(RLIMIT_MEMLOCK, 0);
+    } else if (!strcmp(how, "chroot")) {
+        if (chroot(argv[2]) || chdir("/"))
+            return 77;
+    } else if (!strcmp(how, "setuid")) {
+        if (setgid(65534) || setuid(65534))
+            return 77;
+    } else if (!strcmp(how, "phdr")) {
+        int rc = under_the_loaders_lock();
+
+        if (rc)
+            return rc;
+    } else if (!strcmp(how, "cancel")) {
+        cancel_threads();
+    } else if (!strcmp(how, "exit_thread")) {
+        /* The process ends under three threads that allocate. */
+        for (int i = 0; i < 3; i++)
+            pthread_create(&thread, NULL, allocate_for_ever, NULL);
+        usleep(20000);
+    } else if (!strcmp(how, "preload")) {
+        /* A preload of its own for its children: they are not ours any more, and nobody minds. */
+        setenv("LD_PRELOAD", argv[2], 1);
+        if (system("exit 0"))
+            return 10;
+    } else if (!strcmp(how, "double_free")) {
+        void *volatile block = malloc(40), *volatile again = block;
+
+        free(block);
+        free(again);
     } else if (!strcmp(how, "unset")) {
         unsetenv("LD_PRELOAD");
         unsetenv("RUSTSCOPE_ALLOC_PIPE");

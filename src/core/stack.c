@@ -132,21 +132,26 @@ static struct rs_stack_module find_module(struct rs_stack *s, uint64_t address)
     return found;
 }
 
-static bool announce(struct rs_stack *s, uint32_t id, uint32_t parent, uint64_t address)
+/* A new id for (PARENT, ADDRESS), which lies in M; 0 when nobody could be told. */
+static uint32_t announce(struct rs_stack *s, uint32_t parent, uint64_t address, const struct rs_stack_module *m)
 {
-    struct rs_stack_module m = {0};
+    uint32_t id = atomic_fetch_add(&s->nodes->count, 1) + 1;
 
-    if (address != RS_ADDRESS_TRUNCATED)
-        m = find_module(s, address - 1);
-    return s->sink.node(s->sink.ctx, id, parent, m.id, address - m.bias);
+    return s->sink.node(s->sink.ctx, id, parent, m->id, address - m->bias) ? id : 0;
 }
 
-/* The node (PARENT, ADDRESS), made when it is new; 0 when it could not be. */
+/*
+ * The node (PARENT, ADDRESS), made when it is new; 0 when it could not be. A slot is claimed for as short as can be, but
+ * its thread may be taken off the processor, or be the one that we interrupted: who has waited enough gives the node a
+ * second id, and the reader, who knows nodes by parent and address, makes one of the two.
+ */
 static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
 {
     uint64_t key = (address & 0x0000ffffffffffffu) | (uint64_t)s->generation << 48;
     struct rs_node_table *table = current_table(s->nodes);
+    struct rs_stack_module m = {0};
     uint32_t slot, id, spins = 0;
+    bool module_known = address == RS_ADDRESS_TRUNCATED;
 
     if (!table)
         return 0;
@@ -156,9 +161,13 @@ static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
 
         id = atomic_load_explicit(&entry->id, memory_order_acquire);
         if (id == NODE_CLAIMED) {
-            if (spins++ > NODE_WAIT_SPINS)
+            if (spins++ < NODE_WAIT_SPINS)
+                continue;
+            if (!module_known)
+                m = find_module(s, address - 1);
+            if (atomic_load_explicit(&s->nodes->count, memory_order_relaxed) >= RS_PACKED_NODE_MAX)
                 return 0;
-            continue;
+            return announce(s, parent, address, &m);
         }
         if (id) {
             if (entry->key == key && entry->parent == parent)
@@ -169,14 +178,17 @@ static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
         id = atomic_load_explicit(&s->nodes->count, memory_order_relaxed);
         if (id >= RS_PACKED_NODE_MAX || id > table->mask - table->mask / 8) /* full: it could not grow */
             return 0;
+        if (!module_known) { /* it may have to be asked for: not with the slot in hand */
+            m = find_module(s, address - 1);
+            module_known = true;
+            continue;
+        }
         id = 0;
         if (!atomic_compare_exchange_strong(&entry->id, &id, NODE_CLAIMED))
             continue;
         entry->key = key;
         entry->parent = parent;
-        id = atomic_fetch_add(&s->nodes->count, 1) + 1;
-        if (!announce(s, id, parent, address))
-            id = 0; /* nobody was told: the slot is free again */
+        id = announce(s, parent, address, &m); /* 0: the slot is free again */
         atomic_store_explicit(&entry->id, id, memory_order_release);
         if (id > table->mask / 2)
             grow_table(s->nodes, table);

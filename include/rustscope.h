@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#include <type_traits>
 extern "C" {
 #endif
 
@@ -168,8 +169,148 @@ struct rustscope_allocations {
     uint64_t blocks;
 };
 
+/*
+ * Benchmarks. What a benchmark sees while it runs: one a thread, valid during the call.
+ *
+ * A rustscope_bench_fn runs what it measures `iterations` times and returns; its whole call is timed, less what calling
+ * an empty function costs. With RS_BENCH_LOOP, or rustscope_bench_start() and rustscope_bench_stop() once each, only the
+ * part between them is: what comes before is the setup of this batch of iterations.
+ */
+struct rustscope_bench {
+    uint64_t iterations; /* wanted from this call */
+    int64_t n;           /* the parameter of this run; 0 without one */
+    uint32_t thread;     /* from 0 */
+    uint32_t threads;
+    void *ctx;
+    uint64_t bytes, items; /* that one iteration handles: may be set by the function, 0 is none */
+    /* The library's: how often RS_BENCH repeats its body, four at a time and one at a time. */
+    uint64_t fours, ones;
+    uint64_t start_ticks, stop_ticks;
+    uint64_t alloc_bytes, alloc_blocks;
+    uint32_t repeats, loops, open, own_loop;
+    uint64_t reserved[4];
+};
+typedef void (*rustscope_bench_fn)(struct rustscope_bench *bench);
+
+/* How one benchmark is run. Zero everywhere else than in `size` and `name` is a good choice. */
+struct rustscope_bench_config {
+    size_t size;          /* set by the caller to sizeof(struct rustscope_bench_config) */
+    const char *name;
+    uint64_t time_ns;     /* to measure for, in all samples together; 0: 500 ms */
+    uint64_t warmup_ns;   /* to run before that at least, until times settle; 0: 100 ms */
+    uint64_t iterations;  /* of each sample; 0: as many as the time allows */
+    uint64_t batch;       /* most iterations of one call, for setups that need memory for each; 0: no limit */
+    uint64_t bytes, items; /* that one iteration handles; 0: none, or the function tells */
+    uint64_t seed;        /* of the bootstrap; the same samples and seed give the same intervals */
+    int64_t n;            /* handed on to the function */
+    uint32_t samples;     /* 0: 100; fewer, but at least 10, when iterations are long */
+    uint32_t threads;     /* that run the function at the same time; 0: 1 */
+    rustscope_bench_fn setup, teardown; /* around each call of the function, not timed; may be NULL */
+};
+
+/*
+ * Times are of one iteration in ns, statistics are over the samples. With several threads a time is the mean over the
+ * threads of what an iteration took in each.
+ */
+struct rustscope_bench_result {
+    size_t size; /* set by the caller to sizeof(struct rustscope_bench_result) */
+    uint64_t iterations;        /* measured, in all samples and threads together */
+    uint64_t warmup_iterations; /* run before, calibration included */
+    uint64_t sample_iterations; /* of one sample and thread */
+    uint32_t samples, threads;
+    uint32_t processes;         /* that the samples come from, equally many from each, one process after the other */
+    uint32_t unsettled;         /* 1: times still drifted when the warm-up's time was up */
+    double mean_ns, median_ns, min_ns, max_ns;
+    double stddev_ns;               /* of the sample (n - 1) */
+    double mad_ns;                  /* median absolute deviation, not scaled */
+    double mean_low_ns, mean_high_ns;     /* 95 % interval: bootstrap, BCa; over processes, where there are several, Student's t */
+    double median_low_ns, median_high_ns; /* 95 % interval: bootstrap, percentiles */
+    uint32_t low_mild, low_severe, high_mild, high_severe; /* Tukey: beyond 1.5 and 3 interquartile ranges */
+    double bytes_per_sec, items_per_sec;  /* of all threads together; 0: not known */
+    double alloc_bytes, alloc_blocks;     /* per iteration; -1: nobody counts (neither the shim nor a TrackingAllocator) */
+    double loop_ns;       /* what the loop around the body costs an iteration: measured, and subtracted above */
+    double resolution_ns; /* of the clock */
+    double *samples_ns;   /* `samples` of them in the order in which they were taken; rustscope_bench_result_release() */
+};
+
+/* A benchmark that rustscope_bench_main() knows. Static; filled by RS_BENCH(), or by hand with zeroes at the end. */
+struct rustscope_bench_entry {
+    const char *name;
+    const char *file;
+    uint32_t line;
+    uint32_t n_count, thread_count;
+    rustscope_bench_fn run;
+    void (*declare)(struct rustscope_bench_entry *entry); /* sets what follows; may be NULL */
+    void *ctx;
+    struct rustscope_bench_config config;
+    int64_t n[32];        /* run once with each */
+    uint32_t threads[16]; /* and with each of these */
+    struct rustscope_bench_entry *next;
+};
+
 #define RS_CAT2_(a, b) a##b
 #define RS_CAT_(a, b)  RS_CAT2_(a, b)
+
+/* ---- against the optimiser: no library needed -------------------------------------------------------------------- */
+
+/* What is in memory here may have been read and written by somebody: nothing is kept in registers across it. No code. */
+static inline __attribute__((always_inline, unused)) void rustscope_clobber(void)
+{
+    __asm__ __volatile__("" : : : "memory");
+}
+
+/*
+ * rustscope_black_box(x): the value of x, of which the compiler knows nothing any more, neither where it goes nor what it
+ * is. Numbers and pointers stay in registers, larger values in memory; in C++ an object comes back by reference.
+ */
+#if defined(__x86_64__)
+#define RS_FLOAT_REGISTER_ "x"
+#elif defined(__aarch64__)
+#define RS_FLOAT_REGISTER_ "w"
+#else
+#define RS_FLOAT_REGISTER_ "r"
+#endif
+#ifndef __cplusplus
+#define RS_BLACK_BOX_AS_(box, constraint, x)                                                                           \
+    __extension__({                                                                                                    \
+        __auto_type box = (x);                                                                                         \
+        __asm__ __volatile__("" : constraint(box) : : "memory");                                                       \
+        box;                                                                                                           \
+    })
+#if defined(__clang__)
+/* clang takes memory whenever it may; classes 1 to 8 are numbers and pointers. */
+#define RS_BLACK_BOX_(n, x)                                                                                            \
+    __builtin_choose_expr(sizeof(x) <= sizeof(void *) && __builtin_classify_type(x) <= 8,                              \
+                          RS_BLACK_BOX_AS_(RS_CAT_(rs_box_, n), "+r", x), RS_BLACK_BOX_AS_(RS_CAT_(rs_box_, n), "+m", x))
+#else
+#define RS_BLACK_BOX_(n, x) RS_BLACK_BOX_AS_(RS_CAT_(rs_box_, n), "+rm" RS_FLOAT_REGISTER_, x)
+#endif
+#define rustscope_black_box(x) RS_BLACK_BOX_(__COUNTER__, x)
+#endif
+#ifdef __cplusplus
+} /* extern "C" */
+template <class T> inline __attribute__((always_inline)) T rustscope_black_box_scalar(T value) noexcept
+{
+    if constexpr (sizeof(T) > sizeof(void *))
+        __asm__ __volatile__("" : "+m"(value) : : "memory");
+    else if constexpr (std::is_floating_point_v<T>)
+        __asm__ __volatile__("" : "+" RS_FLOAT_REGISTER_(value) : : "memory");
+    else
+        __asm__ __volatile__("" : "+r"(value) : : "memory");
+    return value;
+}
+
+template <class T> inline __attribute__((always_inline)) decltype(auto) rustscope_black_box(T &&value) noexcept
+{
+    if constexpr (std::is_scalar_v<std::decay_t<T>>) {
+        return rustscope_black_box_scalar<std::decay_t<T>>(value);
+    } else {
+        __asm__ __volatile__("" : : "r"(&value) : "memory");
+        return static_cast<T &&>(value);
+    }
+}
+extern "C" {
+#endif
 
 #ifndef RUSTSCOPE_DISABLED
 
@@ -238,6 +379,38 @@ RUSTSCOPE_API void rustscope_assert_perf_or_abort(const char *name, enum rustsco
 RUSTSCOPE_API int rustscope_timeline_enable(size_t max_events);
 /* Writes the events in the order of their begin. Sets *DROPPED (may be NULL). */
 RUSTSCOPE_API int rustscope_timeline_write(const char *path, enum rustscope_timeline_format format, uint64_t *dropped);
+
+/* ---- benchmarks -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Measures FN, called with CTX in bench->ctx, and fills OUT, whose size the caller has set. Warms up, chooses the
+ * iterations of a sample, takes the samples and computes everything in OUT. Returns 0, -EINVAL, -ENOMEM, -EAGAIN when
+ * threads cannot be started, or -ENODATA when there is nothing to measure: the body was optimised away, or the loop was
+ * left. rustscope_why() then tells in a sentence. Uses malloc; one benchmark at a time; not signal-safe.
+ */
+RUSTSCOPE_API int rustscope_bench_run(const struct rustscope_bench_config *config, rustscope_bench_fn fn, void *ctx,
+                                      struct rustscope_bench_result *out);
+RUSTSCOPE_API void rustscope_bench_result_release(struct rustscope_bench_result *result);
+
+/* The timed part begins and ends: once in each call of the function, or never. Begin returns bench->iterations. */
+RUSTSCOPE_API uint64_t rustscope_bench_start(struct rustscope_bench *bench);
+RUSTSCOPE_API void rustscope_bench_stop(struct rustscope_bench *bench);
+
+/* Adds ENTRY, which stays the caller's and must stay, to what rustscope_bench_main() runs. Before main() or in it. */
+RUSTSCOPE_API void rustscope_bench_register(struct rustscope_bench_entry *entry);
+
+/*
+ * Runs the registered benchmarks as the options say (--help lists them) and prints the results. Returns what main()
+ * returns: 0; 1 when something got slower than the baseline, or could not be measured; 2 for a wrong command line.
+ */
+RUSTSCOPE_API int rustscope_bench_main(int argc, char **argv);
+
+/* What stands between the parentheses of RS_BENCH: the name, then any of the settings below, evaluated once. */
+RUSTSCOPE_API void rustscope_bench_declare(struct rustscope_bench_entry *entry, const char *name, ...);
+RUSTSCOPE_API int rustscope_bench_add_n(struct rustscope_bench_entry *entry, int64_t n);
+RUSTSCOPE_API int rustscope_bench_add_range(struct rustscope_bench_entry *entry, int64_t low, int64_t high, int64_t factor);
+RUSTSCOPE_API int rustscope_bench_add_threads(struct rustscope_bench_entry *entry, uint32_t threads);
+RUSTSCOPE_API int rustscope_bench_set(struct rustscope_bench_entry *entry, uint64_t time_ms, uint32_t samples, uint64_t batch);
 
 /* ---- what the macros below are made of, for other languages and for callbacks ------------------------------------ */
 
@@ -692,6 +865,105 @@ static inline __attribute__((always_inline)) int rustscope_block_once(struct rus
 /* Ends the program with a sentence on stderr when METRIC (enum rustscope_metric) of NAME is above LIMIT. For tests. */
 #define RS_ASSERT_PERF(name, metric, limit) rustscope_assert_perf_or_abort(name, metric, limit, __FILE__, __LINE__)
 
+/*
+ * A benchmark, outside of functions:
+ *
+ *     RS_BENCH("name") {
+ *         rustscope_black_box(parse(text));        this is what is measured, in a loop of the library's
+ *     }
+ *
+ *     RS_BENCH("sort", RS_BENCH_RANGE(8, 8192, 4)) {
+ *         int *data = make(RS_BENCH_ITERATIONS, RS_BENCH_N);    setup, not timed
+ *         RS_BENCH_BYTES(RS_BENCH_N * sizeof(int));
+ *         RS_BENCH_LOOP {
+ *             sort(data + RS_BENCH_INDEX * RS_BENCH_N, RS_BENCH_N);
+ *         }
+ *         free(data);                               not timed either
+ *     }
+ *
+ *     RS_BENCH_MAIN()
+ *
+ * Short bodies are repeated four times a turn, so that the loop costs next to nothing. Memory counts as read and written
+ * between two iterations (rustscope_clobber); what the body computes must go to rustscope_black_box(), or it is removed
+ * and the benchmark refused. A body is left with `return`, which ends this iteration; RS_BENCH_LOOP must reach its end.
+ */
+#define RS_BENCH(...) RS_BENCH_(__COUNTER__, __VA_ARGS__)
+#define RS_BENCH_(n, ...)                                                                                              \
+    static inline __attribute__((always_inline)) void RS_CAT_(rs_bench_body_, n)(struct rustscope_bench *);            \
+    static void RS_CAT_(rs_bench_run_, n)(struct rustscope_bench *rs_bench)                                            \
+    {                                                                                                                  \
+        uint64_t rs_fours_ = rs_bench->fours, rs_ones_ = rs_bench->ones;                                               \
+                                                                                                                       \
+        rs_bench->repeats = 4;                                                                                         \
+        for (; rs_fours_; rs_fours_--) {                                                                               \
+            RS_CAT_(rs_bench_body_, n)(rs_bench);                                                                      \
+            rustscope_clobber();                                                                                       \
+            RS_CAT_(rs_bench_body_, n)(rs_bench);                                                                      \
+            rustscope_clobber();                                                                                       \
+            RS_CAT_(rs_bench_body_, n)(rs_bench);                                                                      \
+            rustscope_clobber();                                                                                       \
+            RS_CAT_(rs_bench_body_, n)(rs_bench);                                                                      \
+            rustscope_clobber();                                                                                       \
+        }                                                                                                              \
+        for (; rs_ones_; rs_ones_--) {                                                                                 \
+            RS_CAT_(rs_bench_body_, n)(rs_bench);                                                                      \
+            rustscope_clobber();                                                                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void RS_CAT_(rs_bench_declare_, n)(struct rustscope_bench_entry *rs_entry)                                  \
+    {                                                                                                                  \
+        rustscope_bench_declare(rs_entry, __VA_ARGS__);                                                                \
+    }                                                                                                                  \
+    __attribute__((constructor)) static void RS_CAT_(rs_bench_register_, n)(void)                                      \
+    {                                                                                                                  \
+        static struct rustscope_bench_entry rs_entry;                                                                  \
+                                                                                                                       \
+        rs_entry.file = __FILE__;                                                                                      \
+        rs_entry.line = __LINE__;                                                                                      \
+        rs_entry.run = RS_CAT_(rs_bench_run_, n);                                                                      \
+        rs_entry.declare = RS_CAT_(rs_bench_declare_, n);                                                              \
+        rustscope_bench_register(&rs_entry);                                                                           \
+    }                                                                                                                  \
+    static inline __attribute__((always_inline)) void RS_CAT_(rs_bench_body_, n)(                                      \
+        struct rustscope_bench * rs_bench __attribute__((unused)))
+#define RS_BENCH_MAIN()                                                                                                \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        return rustscope_bench_main(argc, argv);                                                                       \
+    }
+
+/* Settings, behind the name: a run with N, with LOW, LOW * FACTOR, … and HIGH, and with THREADS at once. */
+#define RS_BENCH_ARG(n)                   rustscope_bench_add_n(rs_entry, n)
+#define RS_BENCH_RANGE(low, high, factor) rustscope_bench_add_range(rs_entry, low, high, factor)
+#define RS_BENCH_THREADS(threads)         rustscope_bench_add_threads(rs_entry, threads)
+/* Measured for so long, in so many samples, with at most so many iterations between two setups. */
+#define RS_BENCH_TIME_MS(ms)   rustscope_bench_set(rs_entry, ms, 0, 0)
+#define RS_BENCH_SAMPLES(n)    rustscope_bench_set(rs_entry, 0, n, 0)
+#define RS_BENCH_BATCH(n)      rustscope_bench_set(rs_entry, 0, 0, n)
+
+/* In the body: what one iteration handles, for throughput; the parameter, the thread, iterations of this batch. */
+#define RS_BENCH_BYTES(n)   ((void)(rs_bench->bytes = (uint64_t)(n)))
+#define RS_BENCH_ITEMS(n)   ((void)(rs_bench->items = (uint64_t)(n)))
+#define RS_BENCH_N          (rs_bench->n)
+#define RS_BENCH_THREAD     (rs_bench->thread)
+#define RS_BENCH_ITERATIONS (rs_bench->iterations)
+
+static inline __attribute__((always_inline, unused)) int rustscope_bench_next(struct rustscope_bench *bench, uint64_t *left)
+{
+    rustscope_clobber();
+    if (RS_LIKELY_(*left)) {
+        --*left;
+        return 1;
+    }
+    rustscope_bench_stop(bench);
+    return 0;
+}
+
+/* RS_BENCH_LOOP { … }: only this is timed, RS_BENCH_ITERATIONS times; RS_BENCH_INDEX counts from 0. */
+#define RS_BENCH_LOOP                                                                                                  \
+    for (uint64_t rs_left_ = rustscope_bench_start(rs_bench); rustscope_bench_next(rs_bench, &rs_left_);)
+#define RS_BENCH_INDEX (rs_bench->iterations - 1 - rs_left_)
+
 #else /* RUSTSCOPE_DISABLED */
 
 #include <errno.h>
@@ -769,6 +1041,37 @@ RS_DISABLED_ struct rustscope_allocations rustscope_allocated(void)
 }
 RS_DISABLED_ void rustscope_count_allocation(size_t bytes) { (void)bytes; }
 
+RS_DISABLED_ int rustscope_bench_run(const struct rustscope_bench_config *config, rustscope_bench_fn fn, void *ctx,
+                                     struct rustscope_bench_result *out)
+{
+    (void)config, (void)fn, (void)ctx, (void)out;
+    return -ENOSYS;
+}
+RS_DISABLED_ void rustscope_bench_result_release(struct rustscope_bench_result *result) { (void)result; }
+RS_DISABLED_ uint64_t rustscope_bench_start(struct rustscope_bench *bench) { return bench->iterations; }
+RS_DISABLED_ void rustscope_bench_stop(struct rustscope_bench *bench) { (void)bench; }
+RS_DISABLED_ void rustscope_bench_register(struct rustscope_bench_entry *entry) { (void)entry; }
+/* 2, so that nobody takes it for a passed test. */
+RS_DISABLED_ int rustscope_bench_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    __builtin_printf("compiled with RUSTSCOPE_DISABLED: there are no benchmarks\n");
+    return 2;
+}
+RS_DISABLED_ void rustscope_bench_declare(struct rustscope_bench_entry *entry, const char *name, ...) { (void)entry, (void)name; }
+RS_DISABLED_ int rustscope_bench_add_n(struct rustscope_bench_entry *entry, int64_t n) { (void)entry, (void)n; return 0; }
+RS_DISABLED_ int rustscope_bench_add_range(struct rustscope_bench_entry *entry, int64_t low, int64_t high, int64_t factor)
+{
+    (void)entry, (void)low, (void)high, (void)factor;
+    return 0;
+}
+RS_DISABLED_ int rustscope_bench_add_threads(struct rustscope_bench_entry *entry, uint32_t threads) { (void)entry, (void)threads; return 0; }
+RS_DISABLED_ int rustscope_bench_set(struct rustscope_bench_entry *entry, uint64_t time_ms, uint32_t samples, uint64_t batch)
+{
+    (void)entry, (void)time_ms, (void)samples, (void)batch;
+    return 0;
+}
+
 #define RS_SITE(variable, name)             static struct rustscope_site variable __attribute__((unused))
 #define RS_PROFILE(name)                    ((void)0)
 #define RS_PROFILE_FUNC()                   ((void)0)
@@ -781,6 +1084,21 @@ RS_DISABLED_ void rustscope_count_allocation(size_t bytes) { (void)bytes; }
 #define RS_END(handle)                      ((void)(handle))
 #define RS_TASK_BEGIN(task, name)           ((void)(task))
 #define RS_ASSERT_PERF(name, metric, limit) ((void)0)
+#define RS_BENCH(...)       RS_BENCH_(__COUNTER__)
+#define RS_BENCH_(n)                                                                                                   \
+    RS_DISABLED_ void RS_CAT_(rs_bench_body_, n)(struct rustscope_bench * rs_bench __attribute__((unused)))
+#define RS_BENCH_MAIN()                                                                                                \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        return rustscope_bench_main(argc, argv);                                                                       \
+    }
+#define RS_BENCH_BYTES(n)   ((void)(n))
+#define RS_BENCH_ITEMS(n)   ((void)(n))
+#define RS_BENCH_N          (rs_bench->n)
+#define RS_BENCH_THREAD     (rs_bench->thread)
+#define RS_BENCH_ITERATIONS (rs_bench->iterations)
+#define RS_BENCH_LOOP       for (uint64_t rs_left_ = rs_bench->iterations; rs_left_-- > 0;)
+#define RS_BENCH_INDEX      (rs_bench->iterations - 1 - rs_left_)
 
 #endif /* RUSTSCOPE_DISABLED */
 

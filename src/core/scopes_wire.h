@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "core/bench.h"
 #include "core/scopes.h"
 #include "core/wire.h"
 
@@ -20,6 +21,8 @@ enum rs_lib_record {
     RS_RECORD_SCOPES_RESET,
     RS_RECORD_MARK,
     RS_RECORD_SESSION_TEXT,
+    RS_RECORD_BENCHMARK,
+    RS_RECORD_BENCHMARK_SAMPLES,
 };
 
 /* Text: name, then file. */
@@ -109,3 +112,20 @@ struct rs_record_session_text {
     uint32_t key_bytes, value_bytes;
 };
 _Static_assert(sizeof(struct rs_record_session_text) == 16, "wire format");
+
+/* A benchmark's result. Its samples follow, in as many records as they take. Text: the name. */
+struct rs_record_benchmark {
+    uint32_t word;
+    uint32_t benchmark; /* from 1, in the order in which they ended */
+    struct rs_bench_counts counts;
+    uint32_t name_bytes;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct rs_record_benchmark) == 12 + 96, "wire format");
+
+/* Followed by doubles, ns of an iteration each, as many as the length tells. */
+struct rs_record_benchmark_samples {
+    uint32_t word;
+    uint32_t benchmark;
+    uint32_t first; /* the first one's place among the benchmark's samples */
+};
+_Static_assert(sizeof(struct rs_record_benchmark_samples) == 12, "wire format");

@@ -68,6 +68,13 @@ int rs_file_open(struct rs_file *f, const char *path)
     return 0;
 }
 
+void rs_file_use(struct rs_file *f, int fd)
+{
+    f->path[0] = '\0';
+    f->fd = fd;
+    rs_json_init(&f->json, f->buf, sizeof(f->buf), to_file, f);
+}
+
 void rs_file_next_document(struct rs_file *f)
 {
     int error = rs_json_finish(&f->json);
@@ -80,8 +87,11 @@ void rs_file_next_document(struct rs_file *f)
 
 int rs_file_close(struct rs_file *f)
 {
-    int rc = rs_json_finish(&f->json), close_rc = rs_os_close(f->fd);
+    int rc = rs_json_finish(&f->json), close_rc;
 
+    if (!f->path[0])
+        return rc ? rc : rs_os_write(f->fd, "\n", 1);
+    close_rc = rs_os_close(f->fd);
     rc = rc ? rc : close_rc;
     rc = rc ? rc : rs_os_rename(f->temporary, f->path);
     if (rc)

@@ -14,6 +14,8 @@ struct rs_file {
 
 /* "%p" in PATH becomes the process id. 0 or a negative errno. */
 int rs_file_open(struct rs_file *f, const char *path);
+/* The same into FD, which stays open; there is nothing to rename. */
+void rs_file_use(struct rs_file *f, int fd);
 /* For newline-delimited JSON: ends this document and begins the next. */
 void rs_file_next_document(struct rs_file *f);
 /* 0 or the first error; on an error there is no file. */

@@ -428,3 +428,57 @@ void rs_link_mark(const char *name, bool is_counter, double value)
     rs_lock_drop(&marks.lock);
     errno = saved_errno;
 }
+
+static bool send_benchmark(uint32_t number, const char *name, const struct rs_bench_counts *counts)
+{
+    uint32_t len = text_bytes(name);
+    struct rs_record_benchmark *r = rs_stream_reserve(&marks.stream, sizeof(*r) + len, true);
+
+    if (!r)
+        return false;
+    memset(r, 0, (sizeof(*r) + len + 3) & ~3u);
+    r->word = RS_RECORD(RS_RECORD_BENCHMARK, sizeof(*r) + len);
+    r->benchmark = number;
+    r->counts = *counts;
+    r->name_bytes = len;
+    memcpy(r + 1, name, len);
+    rs_stream_commit(&marks.stream);
+    return true;
+}
+
+static bool send_samples(uint32_t number, const double *samples_ns, uint32_t count)
+{
+    enum { PER_RECORD = 256 };
+
+    for (uint32_t first = 0; first < count; first += PER_RECORD) {
+        uint32_t n = count - first < PER_RECORD ? count - first : PER_RECORD;
+        struct rs_record_benchmark_samples *r =
+            rs_stream_reserve(&marks.stream, (uint32_t)(sizeof(*r) + n * sizeof(*samples_ns)), true);
+
+        if (!r)
+            return false;
+        *r = (struct rs_record_benchmark_samples){
+            RS_RECORD(RS_RECORD_BENCHMARK_SAMPLES, sizeof(*r) + n * sizeof(*samples_ns)), number, first};
+        memcpy(r + 1, samples_ns + first, n * sizeof(*samples_ns));
+        rs_stream_commit(&marks.stream);
+    }
+    return true;
+}
+
+void rs_link_benchmark(const char *name, const struct rs_bench_counts *counts, const double *samples_ns)
+{
+    static uint32_t number;
+    struct rs_channel *channel;
+
+    if (!atomic_load_explicit(&wanted, memory_order_relaxed))
+        return;
+    rs_lock_take(&marks.lock);
+    channel = rs_channel_get(RS_SOURCE_LIB);
+    if (channel && rs_channel_active() && opened(&marks.stream, channel)) {
+        number++;
+        if (send_benchmark(number, name, counts))
+            send_samples(number, samples_ns, counts->samples);
+        rs_stream_flush(&marks.stream);
+    }
+    rs_lock_drop(&marks.lock);
+}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "lib/bench.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/marks.h"
@@ -475,6 +476,22 @@ static void write_lists(const struct report *r)
     rs_json_newline(j);
 }
 
+static void write_benchmarks(struct rs_json *j)
+{
+    const struct rs_bench_list *list = rs_bench_measured();
+
+    if (!list->count)
+        return;
+    rs_json_key(j, "benchmarks");
+    rs_json_array_begin(j);
+    for (size_t i = 0; i < list->count; i++)
+        if (!list->results[i].refusal)
+            rs_bench_json(j, list->results[i].name, &list->results[i].counts, &list->results[i].summary,
+                          list->results[i].samples_ns, false);
+    rs_json_array_end(j);
+    rs_json_newline(j);
+}
+
 static void write_diagnostics(struct rs_json *j, uint64_t marks_dropped)
 {
     rs_json_key(j, "diagnostics");
@@ -514,27 +531,32 @@ static void write_session(struct report *r)
     write_strings(r);
     write_lists(r);
     write_scopes(r);
+    write_benchmarks(j);
     write_process(r);
     write_unmeasured(j);
     write_diagnostics(j, marks_dropped);
     rs_json_object_end(j);
 }
 
-int rustscope_write_json(const char *path)
+/* Into PATH, or without one into FD. */
+static int write_to(const char *path, int fd)
 {
     struct report r = {0};
     struct rs_file file;
     size_t bytes;
     int rc = 0;
 
-    if (!path)
-        return -EINVAL;
     r.snapshot = rustscope_collect();
     if (!r.snapshot)
         return -ENOMEM;
     bytes = (2 * (size_t)r.snapshot->site_count + r.snapshot->path_count) * sizeof(uint32_t);
     r.names = rs_os_map(bytes, false);
-    rc = r.names ? rs_file_open(&file, path) : -ENOMEM;
+    if (!r.names)
+        rc = -ENOMEM;
+    else if (path)
+        rc = rs_file_open(&file, path);
+    else
+        rs_file_use(&file, fd);
     if (!rc) {
         r.rows = r.names + 2 * r.snapshot->site_count;
         r.json = &file.json;
@@ -547,6 +569,16 @@ int rustscope_write_json(const char *path)
     rs_os_unmap(r.names, bytes);
     rustscope_snapshot_free((struct rustscope_snapshot *)(uintptr_t)r.snapshot);
     return rc;
+}
+
+int rustscope_write_json(const char *path)
+{
+    return path ? write_to(path, -1) : -EINVAL;
+}
+
+int rs_report_write_to(int fd)
+{
+    return write_to(NULL, fd);
 }
 
 void rs_report_at_exit(void)

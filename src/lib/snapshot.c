@@ -292,7 +292,7 @@ static double metric_of(const struct rustscope_function *f, enum rustscope_metri
 }
 
 /* The thread's last sentence lives in its context: static TLS is scarce in a dlopened library. */
-static char *sentence_buffer(void)
+char *rs_sentence_buffer(void)
 {
     uint32_t before = rs_busy_begin();
     struct rs_context *c = rs_context_get();
@@ -319,7 +319,7 @@ int rustscope_assert_perf(const char *name, enum rustscope_metric metric, double
     int missing, rc;
 
     rs_init();
-    why = sentence_buffer();
+    why = rs_sentence_buffer();
     if (!why)
         return 1;
     if (!name || (unsigned)metric >= sizeof(metrics) / sizeof(*metrics)) {

@@ -21,6 +21,8 @@ struct rustscope_snapshot {
 };
 
 enum { RS_SENTENCE_BYTES = 1024 };
+/* What rustscope_why() tells this thread: RS_SENTENCE_BYTES to fill, or NULL without memory. */
+char *rs_sentence_buffer(void);
 
 /* Adds up what contexts have measured per path. HISTOGRAMS (per path, RUSTSCOPE_HISTOGRAM_BUCKETS each) may be NULL. */
 void rs_snapshot_add_up(struct rs_scope_path *paths, uint32_t path_count, uint64_t *histograms);

@@ -181,12 +181,57 @@ def test_a_stripped_programs_functions_are_told_apart_by_where_they_begin(profil
     assert p.session["diagnostics"]["unknown_symbols"] > 0
 
 
-def test_split_dwarf_whose_other_half_is_gone_leaves_names(profile, tmp_path):
-    program = plain(tmp_path, "-g", "-gsplit-dwarf")
-    for dwo in tmp_path.glob("*.dwo"):
+def split_without_dwo(tmp, *flags):
+    program = plain(tmp, "-g", "-gsplit-dwarf", *flags)
+    if flags:
+        run(["dwp", "-e", program], cwd=tmp)
+    for dwo in tmp.glob("*.dwo"):
         dwo.unlink()
-    p = profile([program, MS])
+    return program
+
+
+def test_split_dwarf_whose_other_half_is_gone_leaves_names_and_lines_and_is_named(profile, tmp_path):
+    p = profile([split_without_dwo(tmp_path), MS])
     assert p.us(("work", False), ("step_called", False)) > 0
+    work = p.functions["work"]
+    assert work["file"].endswith(("tgt_inlined.c", "cpu_time.h")) and work["line"] > 0
+    assert [w for w in p.session["diagnostics"]["warnings"] if ".dwo of " in w and "was not found" in w]
+
+
+def test_a_lost_half_that_is_found_again_is_read_the_next_time(profile, tmp_path):
+    program = plain(tmp_path, "-g", "-gsplit-dwarf")
+    halves = {dwo: dwo.read_bytes() for dwo in tmp_path.glob("*.dwo")}
+    for dwo in halves:
+        dwo.unlink()
+    assert not profile([program, MS]).us(("step_called", False), ("burn_ms", True))
+    for dwo, contents in halves.items():
+        dwo.write_bytes(contents)
+    assert profile([program, MS]).us(("step_called", False), ("burn_ms", True)) > 0
+
+
+def has_inlined_or_says(p, program, word):
+    """The library in use reads the whole of PROGRAM's debug information, or a warning has WORD and names stay."""
+    warnings = [w for w in p.session["diagnostics"]["warnings"] if word in w and str(program) in w]
+    inlined = p.us(("work", False), ("step_inlined", True), ("burn_ms", True))
+    assert p.us(("work", False), ("step_called", False)) > 0
+    assert bool(inlined) != bool(warnings), p.session["diagnostics"]["warnings"]
+
+
+def test_a_dwarf_package_is_read_or_named(profile, tmp_path):
+    need("dwp")
+    program = split_without_dwo(tmp_path, "-gdwarf-4")
+    p = profile([program, MS])
+    assert p.functions["work"]["line"] > 0
+    has_inlined_or_says(p, program, "DWARF package")
+
+
+def test_sections_compressed_with_zstd_are_read_or_named(profile, tmp_path):
+    need("objcopy")
+    program = plain(tmp_path, "-g")
+    done = subprocess.run(["objcopy", "--compress-debug-sections=zstd", program], capture_output=True, text=True)
+    if done.returncode or "zstd" in done.stderr:
+        pytest.skip("objcopy does not know zstd")
+    has_inlined_or_says(profile([program, MS]), program, "compressed")
 
 
 def test_a_symbol_table_in_gnu_debugdata_is_read(profile, tmp_path):

@@ -19,6 +19,9 @@ struct answer {
     uint32_t first, count; /* in run.chain, innermost first; count 0: not resolved now, keep what is there */
 };
 
+/* A distribution may have done to all its libraries what this one has. */
+enum { MOST_LACKS = 3 };
+
 struct run {
     struct session *s;
     const struct symbolize_options *options;
@@ -27,6 +30,7 @@ struct run {
     struct answer *answers; /* by frame */
     struct frame *chain;
     size_t chain_count, chain_cap;
+    unsigned lacks; /* modules whose debug information could not be read whole */
     struct symbolize_result result;
 };
 
@@ -138,6 +142,7 @@ static void resolve_module(struct run *run, const uint32_t *frames, size_t count
 {
     struct module *module = &run->s->tree.modules[run->s->tree.frames[frames[0]].module];
     struct symbol_module *opened = open_module(run, module);
+    const char *lack;
 
     run->result.modules++;
     run->result.unreadable_modules += !opened;
@@ -159,6 +164,9 @@ static void resolve_module(struct run *run, const uint32_t *frames, size_t count
     }
     if (!opened)
         return;
+    lack = symbol_module_lacks(opened);
+    if (lack && run->lacks++ < MOST_LACKS)
+        session_warn(run->s, "%s", lack);
     module->symbols = symbols_of(symbol_module_kind(opened));
     symbol_module_finish(opened);
 }

@@ -28,6 +28,9 @@ bool elf_has_section(Elf *elf, const char *name);
 /* Whether ELF has a section TYPE with contents (a stripped debug file keeps empty headers). */
 bool elf_has_section_type(Elf *elf, unsigned type);
 
+/* Whether ELF has debug sections that are compressed in a way that this libelf does not know (zstd before 0.189). */
+bool elf_is_compressed_beyond_us(Elf *elf);
+
 struct debug_search {
     const char *module_path; /* the directory of a debug link is relative to it */
     const char *debug_root;  /* /usr/lib/debug */

@@ -100,6 +100,23 @@ bool elf_has_section_type(Elf *elf, unsigned type)
     return false;
 }
 
+/* Asked of the smallest section, since it is decompressed for it where that is possible. */
+bool elf_is_compressed_beyond_us(Elf *elf)
+{
+    Elf_Scn *scn = NULL, *smallest = NULL;
+    uint64_t least = UINT64_MAX;
+    GElf_Shdr shdr;
+    GElf_Chdr chdr;
+
+    while ((scn = elf_nextscn(elf, scn)))
+        if (gelf_getshdr(scn, &shdr) && (shdr.sh_flags & SHF_COMPRESSED) && gelf_getchdr(scn, &chdr) &&
+            chdr.ch_type != ELFCOMPRESS_ZLIB && chdr.ch_size < least) {
+            least = chdr.ch_size;
+            smallest = scn;
+        }
+    return smallest && elf_compress(smallest, 0, 0) < 0;
+}
+
 static int open_path(const char *path)
 {
     struct stat st;

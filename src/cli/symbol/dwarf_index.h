@@ -13,7 +13,8 @@
  * first address falls into it, and a function's inlined calls when the first address falls into that function. What
  * libdw keeps per unit (lines, abbreviations) is only freed with the whole handle, so after many units the handle is
  * closed and opened again: memory is bounded by the largest unit, not by the file. Units without address ranges
- * of their own are searched last.
+ * of their own are searched last. A unit without functions (assembly, the skeleton of split DWARF whose other half is
+ * gone) still tells lines.
  */
 struct dwarf_index;
 
@@ -31,6 +32,7 @@ struct dwarf_scope {
 /* The chain at an address, innermost first; texts belong to libdw and last until the next lookup. */
 struct dwarf_chain {
     uint64_t lo, hi; /* every address of [lo, hi) has this chain */
+    bool partial;    /* no function is known here, only the line: scopes[0] has no name */
     size_t count;
     struct dwarf_scope scopes[DWARF_INDEX_MAX_DEPTH + 1];
 };
@@ -39,8 +41,14 @@ struct dwarf_chain {
 struct dwarf_index *dwarf_index_open(Elf *elf);
 void dwarf_index_close(struct dwarf_index *index);
 
-/* False when no function of the DWARF covers ADDR. */
+/* False when neither a function nor a line of the DWARF covers ADDR. */
 bool dwarf_index_find(struct dwarf_index *index, uint64_t addr, struct dwarf_chain *chain);
+
+/*
+ * The other half of a unit with split DWARF that was not found (`app.dwo`), of the first such unit that an address fell
+ * into; NULL: nothing is missing. Belongs to INDEX.
+ */
+const char *dwarf_index_missing(const struct dwarf_index *index);
 
 /* Units parsed so far. */
 uint64_t dwarf_index_units_read(const struct dwarf_index *index);

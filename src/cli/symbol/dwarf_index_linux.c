@@ -79,6 +79,7 @@ struct dwarf_index {
     uint64_t cost;
     uint64_t units_loaded; /* since the handle was opened */
     uint64_t units_read;
+    char *missing; /* dwarf_index_missing() */
 };
 
 static void range_add(struct range_table *table, uint64_t lo, uint64_t hi, uint32_t owner)
@@ -188,7 +189,8 @@ static void close_handle(struct dwarf_index *index)
     ranges_release(&index->ranges);
     if (index->dwarf)
         dwarf_end(index->dwarf);
-    *index = (struct dwarf_index){.elf = index->elf, .units_read = index->units_read};
+    *index =
+        (struct dwarf_index){.elf = index->elf, .units_read = index->units_read, .missing = index->missing};
 }
 
 static void list_unit(struct dwarf_index *index, const Dwarf_Die *die)
@@ -259,7 +261,13 @@ void dwarf_index_close(struct dwarf_index *index)
     if (!index)
         return;
     close_handle(index);
+    free(index->missing);
     free(index);
+}
+
+const char *dwarf_index_missing(const struct dwarf_index *index)
+{
+    return index->missing;
 }
 
 uint64_t dwarf_index_units_read(const struct dwarf_index *index)
@@ -303,6 +311,17 @@ static void list_functions(struct unit *unit, Dwarf_Die *parent, unsigned depth)
     } while (dwarf_siblingof(&die, &die) == 0);
 }
 
+static void note_missing(struct dwarf_index *index, struct unit *unit)
+{
+    Dwarf_Attribute attr;
+    const char *name = dwarf_formstring(dwarf_attr(&unit->die, DW_AT_dwo_name, &attr));
+
+    if (!name)
+        name = dwarf_formstring(dwarf_attr(&unit->die, DW_AT_GNU_dwo_name, &attr));
+    if (!index->missing)
+        index->missing = xstrdup(name ? name : ".dwo");
+}
+
 static void load_unit(struct dwarf_index *index, struct unit *unit)
 {
     Dwarf_Half version = 0;
@@ -314,9 +333,12 @@ static void load_unit(struct dwarf_index *index, struct unit *unit)
     unit->loaded = true;
     index->units_loaded++;
     index->units_read++;
-    if (dwarf_cu_info(unit->die.cu, &version, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton &&
-        dwarf_tag(&split) == DW_TAG_compile_unit)
-        unit->code_die = split;
+    if (dwarf_cu_info(unit->die.cu, &version, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton) {
+        if (dwarf_tag(&split) == DW_TAG_compile_unit)
+            unit->code_die = split;
+        else
+            note_missing(index, unit);
+    }
     list_functions(unit, &unit->code_die, 0);
     ranges_finish(&unit->ranges);
     if (dwarf_getsrclines(&unit->die, &unit->lines, &unit->line_count))
@@ -492,6 +514,21 @@ static void fill_chain(const struct unit *unit, struct function_scopes *list, ui
     }
 }
 
+/* A place without a function. */
+static bool fill_line(const struct unit *unit, uint64_t addr, struct dwarf_chain *chain)
+{
+    struct dwarf_scope *out = &chain->scopes[0];
+
+    *out = (struct dwarf_scope){0};
+    out->file = find_line(unit, addr, &out->line, &chain->lo, &chain->hi);
+    if (!out->file)
+        return false;
+    out->dir = out->file[0] != '/' ? unit->comp_dir : NULL;
+    chain->partial = true;
+    chain->count = 1;
+    return true;
+}
+
 /* Units that state no addresses: their functions go straight into the table. */
 static void range_unranged(struct dwarf_index *index)
 {
@@ -536,9 +573,10 @@ bool dwarf_index_find(struct dwarf_index *index, uint64_t addr, struct dwarf_cha
     chain->lo = 0;
     chain->hi = UINT64_MAX;
     chain->count = 0;
+    chain->partial = false;
     range = range_find(&unit->ranges, addr, &chain->lo, &chain->hi);
     if (!range)
-        return false;
+        return fill_line(unit, addr, chain);
     scopes = function_scopes(index, &unit->functions[range->owner]);
     fill_chain(unit, scopes, innermost_scope(scopes, addr, &chain->lo, &chain->hi), addr, chain);
     return chain->count > 0;

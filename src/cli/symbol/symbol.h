@@ -86,6 +86,12 @@ const char *symbol_module_arch(const struct symbol_module *module);     /* x86_6
 enum symbol_kind symbol_module_kind(const struct symbol_module *module);
 
 /*
+ * What the module's debug information holds and could not be read, once addresses have been resolved: a printable
+ * sentence with a remedy; NULL when nothing is lacking. Valid until the module is finished.
+ */
+const char *symbol_module_lacks(struct symbol_module *module);
+
+/*
  * Resolves ADDR. Returns the number of frames (at least one), innermost first, and points *FRAMES at them.
  * The array is valid until the next call with this module, the texts as long as SYMBOLS. Resolving in ascending order
  * of addresses is the fastest and needs the least memory.

@@ -44,6 +44,7 @@ struct symbol_module {
     bool table_ready, starts_ready, dwarf_ready;
     struct dwarf_index *dwarf;
     uint64_t units_counted; /* of dwarf's, already in the statistics */
+    char *lack;             /* symbol_module_lacks() */
 
     struct answers known; /* from the cache file */
     struct answers added; /* by this run */
@@ -197,9 +198,62 @@ static int open_source(struct elf_file *file, const struct symbol_source *source
     return rc;
 }
 
-static bool has_dwarf(Elf *elf)
+static bool has_debug_info(Elf *elf)
 {
     return elf_has_section(elf, ".debug_info") || elf_has_section(elf, ".zdebug_info");
+}
+
+static bool has_dwarf(Elf *elf)
+{
+    return has_debug_info(elf) && !elf_is_compressed_beyond_us(elf);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+/* Debug information in an encoding that the libraries here do not know. */
+static char *describe_unreadable(const struct symbol_module *module)
+{
+    const struct elf_file *files[] = {&module->file, &module->debug};
+
+    for (size_t i = 0; i < 2; i++)
+        if (files[i]->elf && has_debug_info(files[i]->elf))
+            return xasprintf("%s has debug information that is compressed in a way this libelf does not know (zstd needs "
+                             "0.189): lines and inlined functions are missing; objcopy --decompress-debug-sections "
+                             "makes it readable",
+                             files[i]->path);
+    return NULL;
+}
+
+/* Split DWARF whose other half, DWO, was not found. */
+static char *describe_missing(const struct symbol_module *module, const char *dwo)
+{
+    const char *path = module->path;
+    char *package = xasprintf("%s.dwp", path), *text;
+
+    if (is_file(package))
+        text = xasprintf("%s is a DWARF package, which libdw before 0.191 does not read: inlined functions of %s are "
+                         "missing; keep the .dwo files",
+                         package, path);
+    else
+        text = xasprintf("%s of %s was not found: its inlined functions are missing", dwo, path);
+    free(package);
+    return text;
+}
+
+const char *symbol_module_lacks(struct symbol_module *module)
+{
+    const char *missing = module->dwarf ? dwarf_index_missing(module->dwarf) : NULL;
+
+    if (!module->lack && missing)
+        module->lack = describe_missing(module, missing);
+    else if (!module->lack && module->kind != SYMBOLS_FROM_DWARF)
+        module->lack = describe_unreadable(module);
+    return module->lack;
 }
 
 static enum symbol_kind kind_of(const struct symbol_module *module)
@@ -397,6 +451,8 @@ void symbol_module_finish(struct symbol_module *module)
     elf_file_close(&module->file);
     module->open = module->table_ready = module->starts_ready = module->dwarf_ready = false;
     module->units_counted = 0;
+    free(module->lack);
+    module->lack = NULL;
 }
 
 /* After symbol_module_finish(): the same file again, or none. */
@@ -495,6 +551,35 @@ static const char *table_name(struct symbol_module *module, uint64_t addr, uint6
     return symbol ? symbol->name : NULL;
 }
 
+static size_t frames_from_table(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
+{
+    const char *linkage = table_name(module, addr, lo, hi);
+
+    if (!linkage)
+        return 0;
+    GROW(module->frames, 1, module->frame_cap);
+    module->frames[0] = (struct symbol_frame){.file = ""};
+    name_frame(module->symbols, &module->frames[0], linkage, "");
+    return 1;
+}
+
+/* A place of which DWARF knows the line only: the symbol table has its function, or nobody. */
+static size_t frames_from_line(struct symbol_module *module, uint64_t addr, const struct dwarf_chain *chain,
+                               uint64_t *lo, uint64_t *hi)
+{
+    const struct dwarf_scope *scope = &chain->scopes[0];
+
+    if (!frames_from_table(module, addr, lo, hi))
+        return 0;
+    if (chain->lo > *lo)
+        *lo = chain->lo;
+    if (chain->hi < *hi)
+        *hi = chain->hi;
+    module->frames[0].file = keep_path(module->symbols, scope->dir, scope->file);
+    module->frames[0].line = scope->line;
+    return 1;
+}
+
 static size_t frames_from_dwarf(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
 {
     struct dwarf_chain chain;
@@ -503,6 +588,8 @@ static size_t frames_from_dwarf(struct symbol_module *module, uint64_t addr, uin
         load_dwarf(module);
     if (!module->dwarf || !dwarf_index_find(module->dwarf, addr, &chain))
         return 0;
+    if (chain.partial)
+        return frames_from_line(module, addr, &chain, lo, hi);
     GROW(module->frames, chain.count, module->frame_cap);
     *lo = chain.lo;
     *hi = chain.hi;
@@ -523,18 +610,6 @@ static size_t frames_from_dwarf(struct symbol_module *module, uint64_t addr, uin
     module->symbols->stats.units_read += dwarf_index_units_read(module->dwarf) - module->units_counted;
     module->units_counted = dwarf_index_units_read(module->dwarf);
     return chain.count;
-}
-
-static size_t frames_from_table(struct symbol_module *module, uint64_t addr, uint64_t *lo, uint64_t *hi)
-{
-    const char *linkage = table_name(module, addr, lo, hi);
-
-    if (!linkage)
-        return 0;
-    GROW(module->frames, 1, module->frame_cap);
-    module->frames[0] = (struct symbol_frame){.file = ""};
-    name_frame(module->symbols, &module->frames[0], linkage, "");
-    return 1;
 }
 
 /* `app+0x1230`, by where the function begins; the kernel and JITs have one name for all of what is not known. */
@@ -585,7 +660,8 @@ size_t symbol_resolve(struct symbol_module *module, uint64_t addr, const struct 
         if (!count)
             count = frames_from_table(module, addr, &lo, &hi);
     }
-    if (count && module->cache_name && !partial)
+    /* What split DWARF lacks now may be there the next time. */
+    if (count && module->cache_name && !partial && !(module->dwarf && dwarf_index_missing(module->dwarf)))
         answers_add(&module->added, lo, hi, module->frames, count);
     if (!count) {
         stats->unknown++;

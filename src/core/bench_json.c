@@ -5,7 +5,10 @@ enum { NS_DIGITS = 6 }; /* femtoseconds: means of loops are that fine */
 
 double rs_bench_per_sec(uint64_t per_iteration, const struct rs_bench_counts *c, const struct rs_bench_summary *s)
 {
-    return s->mean_ns > 0 ? (double)per_iteration * (c->threads > 1 ? c->threads : 1) / s->mean_ns * 1e9 : 0;
+    /* From the mean as it is written, so that a session that was read says the same. */
+    double mean_fs = s->mean_ns > 0 && s->mean_ns < 1e12 ? (double)(uint64_t)(s->mean_ns * 1e6 + 0.5) : s->mean_ns * 1e6;
+
+    return mean_fs > 0 ? (double)per_iteration * (c->threads > 1 ? c->threads : 1) / mean_fs * 1e15 : 0;
 }
 
 static void interval(struct rs_json *j, const char *key, double low, double high)

@@ -30,6 +30,27 @@ static struct text written(struct session *s)
     return text;
 }
 
+static void add_benchmark(struct session *s)
+{
+    const struct rs_bench_counts counts = {.iterations = 300, .warmup_iterations = 20, .sample_iterations = 100,
+                                           .alloc_bytes = 640, .alloc_blocks = 10, .bytes = 64, .items = 2,
+                                           .loop_fs = 123456, .resolution_fs = 10014000, .n = -5, .samples = 3,
+                                           .processes = 1, .threads = 2,
+                                           .flags = RS_BENCH_ALLOCATIONS_KNOWN | RS_BENCH_UNSETTLED | RS_BENCH_HAS_N};
+    struct session_benchmark *b = session_benchmarks_add(&s->benchmarks, &counts);
+
+    b->name = strings_add_str(&s->strings, "sort/caf\xe9");
+    b->samples_ns[0] = 12.25;
+    b->samples_ns[1] = 13.5;
+    b->samples_ns[2] = 12.75;
+    b->arrived = 3;
+    b = session_benchmarks_add(&s->benchmarks, &counts);
+    b->arrived = 2; /* the process was killed before the third came */
+    ck_assert_uint_eq(session_benchmarks_summarize(&s->benchmarks), 1);
+    ck_assert_uint_eq(s->benchmarks.count, 1);
+    ck_assert_double_eq(s->benchmarks.list[0].summary.median_ns, 12.75);
+}
+
 /* A session with something in every section, odd names included. */
 static struct session *rich_session(void)
 {
@@ -114,6 +135,7 @@ static struct session *rich_session(void)
                                                           .calls = 3,
                                                           .avg_ns = 12.5,
                                                           .alloc_count = 12};
+    add_benchmark(s);
     session_warn(s, "nothing is wrong (do nothing)");
     session_count_stop(s, "end of stack", 7);
     session_count_folded(s, "nodes", 2);

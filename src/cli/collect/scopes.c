@@ -295,6 +295,63 @@ static bool take_text(struct scopes *scopes, const char *record, size_t bytes)
     return r.what <= RS_WIRE_LABEL;
 }
 
+/* Times of iterations, which may be anything but must be numbers. */
+static bool are_times(const double *ns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(ns[i] >= 0 && ns[i] < 1e18))
+            return false;
+    return true;
+}
+
+static bool take_benchmark(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
+{
+    struct rs_record_benchmark r;
+    struct rs_bench_counts counts;
+    struct session_benchmark *b;
+
+    if (!fits(bytes, sizeof(r), 0))
+        return false;
+    memcpy(&r, record, sizeof(r));
+    counts = r.counts;
+    if (!fits(bytes, sizeof(r), r.name_bytes))
+        return false;
+    b = session_benchmarks_add(&scopes->s->benchmarks, &counts);
+    if (!b) {
+        session_count_folded(scopes->s, "benchmarks", 1);
+        return true;
+    }
+    b->name = strings_add(&scopes->s->strings, record + sizeof(r), r.name_bytes);
+    b->process = (uint32_t)image->process;
+    b->number = r.benchmark;
+    return true;
+}
+
+static bool take_benchmark_samples(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
+{
+    struct session_benchmarks *all = &scopes->s->benchmarks;
+    struct rs_record_benchmark_samples r;
+    struct session_benchmark *b = NULL;
+    size_t count;
+
+    if (!fits(bytes, sizeof(r), 0))
+        return false;
+    memcpy(&r, record, sizeof(r));
+    count = (bytes - sizeof(r)) / sizeof(double);
+    for (size_t i = all->count; i-- > 0 && !b;)
+        if (all->list[i].process == (uint32_t)image->process && all->list[i].number == r.benchmark)
+            b = &all->list[i];
+    if (!b)
+        return true; /* beyond the bounds, or its beginning was lost: counted there */
+    if (r.first != b->arrived || count > b->counts.samples - b->arrived)
+        return false;
+    memcpy(b->samples_ns + b->arrived, record + sizeof(r), count * sizeof(double));
+    if (!are_times(b->samples_ns + b->arrived, count))
+        return false;
+    b->arrived += (uint32_t)count;
+    return true;
+}
+
 void scopes_record(struct scopes *scopes, int32_t process, const void *record, size_t bytes)
 {
     struct image *image = image_of(scopes, process);
@@ -325,6 +382,12 @@ void scopes_record(struct scopes *scopes, int32_t process, const void *record, s
         break;
     case RS_RECORD_MARK:
         good = take_mark(scopes, image, record, bytes);
+        break;
+    case RS_RECORD_BENCHMARK:
+        good = take_benchmark(scopes, image, record, bytes);
+        break;
+    case RS_RECORD_BENCHMARK_SAMPLES:
+        good = take_benchmark_samples(scopes, image, record, bytes);
         break;
     case RS_RECORD_SESSION_TEXT:
         good = take_text(scopes, record, bytes);
@@ -574,6 +637,7 @@ void scopes_finish(struct scopes *scopes)
 {
     const struct image *first = NULL;
     struct session *s = scopes->s;
+    size_t broken_off;
     struct forest f;
 
     session_scopes_release(&s->scopes);
@@ -589,6 +653,9 @@ void scopes_finish(struct scopes *scopes)
         add_functions(s, &f, first);
         fell(&f);
     }
+    broken_off = session_benchmarks_summarize(&s->benchmarks);
+    if (broken_off)
+        session_count_folded(s, "benchmarks", broken_off);
     if (scopes->garbage)
         session_set_folded(s, "broken_scope_records", scopes->garbage);
     if (scopes->beyond)

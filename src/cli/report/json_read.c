@@ -1174,6 +1174,70 @@ static int read_task(struct reader *r, const cJSON *o)
     return 0;
 }
 
+/* Femtoseconds from a number of ns. */
+static uint64_t fs_from_ns(const cJSON *o, const char *key)
+{
+    double ns = number(o, key, 0);
+
+    return ns > 0 && ns < 1e12 ? (uint64_t)(ns * 1e6 + 0.5) : 0;
+}
+
+static void read_pair(const cJSON *o, const char *key, double *low, double *high)
+{
+    const cJSON *pair = cJSON_GetObjectItemCaseSensitive(o, key), *a = cJSON_GetArrayItem(pair, 0);
+    const cJSON *b = cJSON_GetArrayItem(pair, 1);
+
+    *low = cJSON_IsNumber(a) ? a->valuedouble : 0;
+    *high = cJSON_IsNumber(b) ? b->valuedouble : 0;
+}
+
+static int read_benchmark(struct reader *r, const cJSON *o)
+{
+    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(o, "samples_ns"), *sample;
+    const cJSON *outliers = cJSON_GetObjectItemCaseSensitive(o, "outliers");
+    struct rs_bench_counts counts = {
+        .iterations = whole(o, "iterations"),
+        .warmup_iterations = whole(o, "warmup_iterations"),
+        .sample_iterations = whole(o, "sample_iterations"),
+        .alloc_bytes = whole(o, "alloc_bytes"),
+        .alloc_blocks = whole(o, "alloc_blocks"),
+        .bytes = whole(o, "bytes"),
+        .items = whole(o, "items"),
+        .loop_fs = fs_from_ns(o, "loop_ns"),
+        .resolution_fs = fs_from_ns(o, "resolution_ns"),
+        .n = (int64_t)number(o, "n", 0),
+        .samples = (uint32_t)cJSON_GetArraySize(samples),
+        .processes = (uint32_t)whole(o, "processes"),
+        .threads = (uint32_t)whole(o, "threads"),
+        .flags = (cJSON_HasObjectItem(o, "alloc_blocks") ? RS_BENCH_ALLOCATIONS_KNOWN : 0) |
+                 (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(o, "settled")) ? RS_BENCH_UNSETTLED : 0) |
+                 (cJSON_HasObjectItem(o, "n") ? RS_BENCH_HAS_N : 0),
+    };
+    struct session_benchmark *b = session_benchmarks_add(&r->s->benchmarks, &counts);
+
+    if (!b)
+        return broken(r, "benchmarks");
+    b->name = name(r, o, "name");
+    b->process = UINT32_MAX;
+    cJSON_ArrayForEach(sample, samples) b->samples_ns[b->arrived++] = cJSON_IsNumber(sample) ? sample->valuedouble : 0;
+    b->summary = (struct rs_bench_summary){
+        .mean_ns = number(o, "mean_ns", 0),
+        .median_ns = number(o, "median_ns", 0),
+        .min_ns = number(o, "min_ns", 0),
+        .max_ns = number(o, "max_ns", 0),
+        .stddev_ns = number(o, "stddev_ns", 0),
+        .mad_ns = number(o, "mad_ns", 0),
+        .process_stddev_ns = number(o, "process_stddev_ns", 0),
+        .low_mild = (uint32_t)whole(outliers, "low_mild"),
+        .low_severe = (uint32_t)whole(outliers, "low_severe"),
+        .high_mild = (uint32_t)whole(outliers, "high_mild"),
+        .high_severe = (uint32_t)whole(outliers, "high_severe"),
+    };
+    read_pair(o, "ci95_ns", &b->summary.mean_low_ns, &b->summary.mean_high_ns);
+    read_pair(o, "median_ci95_ns", &b->summary.median_low_ns, &b->summary.median_high_ns);
+    return 0;
+}
+
 /* -- the whole -------------------------------------------------------------------------------------------------- */
 
 static int find_sections(struct reader *r, struct json_slice text)
@@ -1253,6 +1317,7 @@ static int read_all(struct reader *r, struct json_slice text)
     STEP(read_objects(r, "outliers", read_outlier));
     STEP(read_objects(r, "budget_violations", read_violation));
     STEP(read_objects(r, "async_tasks", read_task));
+    STEP(read_objects(r, "benchmarks", read_benchmark));
     STEP(read_objects(r, "leaks", read_leak));
     STEP(read_objects(r, "crate_rollups", read_crate_rollup));
     STEP(read_objects(r, "module_rollups", read_module_rollup));

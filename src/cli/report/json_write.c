@@ -482,6 +482,24 @@ static void write_events(struct writer *w)
     rs_json_array_end(j);
 }
 
+static void write_benchmarks(struct writer *w)
+{
+    const struct session_benchmarks *benchmarks = &w->s->benchmarks;
+
+    if (!benchmarks->count)
+        return;
+    section(w, "benchmarks");
+    rs_json_array_begin(&w->j);
+    for (size_t i = 0; i < benchmarks->count; i++) {
+        const struct session_benchmark *b = &benchmarks->list[i];
+
+        if (b->arrived == b->counts.samples) /* a checkpoint may come in between */
+            rs_bench_json(&w->j, strings_get(&w->s->strings, b->name), &b->counts, &b->summary, b->samples_ns,
+                          w->s->cpu_rows.count > 0);
+    }
+    rs_json_array_end(&w->j);
+}
+
 static void write_strings(struct writer *w)
 {
     section(w, "strings");
@@ -798,6 +816,7 @@ int session_write(struct session *session, rs_json_sink sink, void *ctx)
     write_allocations(&w);
     write_rows(&w, "alloc_buckets", &session->alloc_rows, alloc_keys);
     json_write_scopes(&w.j, session);
+    write_benchmarks(&w);
     write_processes(&w);
     write_rollups(&w, "crate_rollups", session->crate_rollups, session->crate_rollup_count);
     write_rollups(&w, "module_rollups", session->module_rollups, session->module_rollup_count);

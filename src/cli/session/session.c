@@ -74,6 +74,7 @@ void session_free(struct session *s)
     free(s->allocations.stats);
     free(s->allocations.leaks);
     session_scopes_release(&s->scopes);
+    session_benchmarks_release(&s->benchmarks);
     free(s->functions);
     free(s->crate_rollups);
     free(s->module_rollups);

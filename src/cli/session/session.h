@@ -7,6 +7,7 @@
 
 #include "session/calltree.h"
 #include "session/rows.h"
+#include "session/benchmarks.h"
 #include "session/scopes.h"
 #include "session/series.h"
 #include "session/strings.h"
@@ -253,6 +254,7 @@ struct session {
     bool offcpu_approx;
     struct allocations allocations;
     struct session_scopes scopes;
+    struct session_benchmarks benchmarks;
 
     /* made by analysis (or read from a file) */
     struct function *functions;

@@ -1,0 +1,1 @@
+target_link_libraries(tgt_bench PRIVATE rustscope_static)

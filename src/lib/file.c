@@ -55,6 +55,14 @@ int rs_file_open(struct rs_file *f, const char *path)
 
     if (!expand(f->path, sizeof(f->path), path))
         return -ENAMETOOLONG;
+    f->temporary[0] = '\0';
+    if (rs_os_is_special(f->path)) {
+        f->fd = rs_os_create(f->path);
+        if (f->fd < 0)
+            return f->fd;
+        rs_json_init(&f->json, f->buf, sizeof(f->buf), to_file, f);
+        return 0;
+    }
     len = strlen(f->path);
     memcpy(f->temporary, f->path, len);
     /* Two threads that write the same file must not share a temporary one. */
@@ -93,6 +101,8 @@ int rs_file_close(struct rs_file *f)
         return rc ? rc : rs_os_write(f->fd, "\n", 1);
     close_rc = rs_os_close(f->fd);
     rc = rc ? rc : close_rc;
+    if (!f->temporary[0])
+        return rc;
     rc = rc ? rc : rs_os_rename(f->temporary, f->path);
     if (rc)
         rs_os_remove(f->temporary);
@@ -102,5 +112,6 @@ int rs_file_close(struct rs_file *f)
 void rs_file_drop(struct rs_file *f)
 {
     rs_os_close(f->fd);
-    rs_os_remove(f->temporary);
+    if (f->temporary[0])
+        rs_os_remove(f->temporary);
 }

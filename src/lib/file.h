@@ -3,12 +3,15 @@
 
 #include "core/json.h"
 
-/* A JSON file: written under a temporary name, renamed when it is whole. On the stack of the caller. */
+/*
+ * A JSON file: written under a temporary name, renamed when it is whole; a device, a pipe or a terminal is written to as it
+ * is. On the stack of the caller.
+ */
 struct rs_file {
     struct rs_json json;
     int fd;
     char path[1024];
-    char temporary[1040];
+    char temporary[1040]; /* "": none */
     char buf[8192];
 };
 

@@ -21,6 +21,8 @@ void rs_os_yield(void);
 
 /* A new file at PATH. Returns a descriptor or a negative errno. */
 int rs_os_create(const char *path);
+/* What is at PATH is no regular file (a device, a pipe, a terminal): it must be written to, not replaced. */
+bool rs_os_is_special(const char *path);
 /* All of it; 0 or a negative errno. */
 int rs_os_write(int fd, const void *bytes, size_t len);
 int rs_os_close(int fd);

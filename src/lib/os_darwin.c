@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,6 +74,15 @@ int rs_os_create(const char *path)
 
     errno = saved;
     return rc;
+}
+
+bool rs_os_is_special(const char *path)
+{
+    struct stat at;
+    int saved = errno, rc = stat(path, &at);
+
+    errno = saved;
+    return !rc && !S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode);
 }
 
 int rs_os_write(int fd, const void *bytes, size_t len)

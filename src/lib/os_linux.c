@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +58,14 @@ void rs_os_yield(void)
 int rs_os_create(const char *path)
 {
     return (int)rs_syscall6(SYS_openat, AT_FDCWD, (long)path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666, 0, 0);
+}
+
+bool rs_os_is_special(const char *path)
+{
+    struct statx at;
+
+    return !rs_syscall6(SYS_statx, AT_FDCWD, (long)path, 0, STATX_TYPE, (long)&at, 0) && (at.stx_mode & S_IFMT) != S_IFREG &&
+           (at.stx_mode & S_IFMT) != S_IFDIR;
 }
 
 int rs_os_write(int fd, const void *bytes, size_t len)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -181,6 +182,21 @@ def test_percent_p_is_the_pid(target, tmp_path):
     assert len(list(tmp_path.glob("a-*.json"))) == 2
 
 
+def test_a_report_to_a_pipe_or_a_device_is_written_there(target, tmp_path):
+    """Renaming over it would replace the device: as root, /dev/null for everybody."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE, text=True)
+    ok([target("scopes")], env={"RUSTSCOPE_OUT": str(fifo)})
+    assert "functions" in json.loads(reader.communicate(timeout=20)[0])
+    assert fifo.is_fifo()
+    if os.getuid() == 0:
+        null = tmp_path / "null"
+        os.mknod(null, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        ok([target("scopes")], env={"RUSTSCOPE_OUT": str(null)})
+        assert null.is_char_device()
+
+
 def test_an_unwritable_report_harms_nobody(target):
     assert run([target("scopes")], env={"RUSTSCOPE_OUT": "/nowhere/out.json"}).returncode == 0
 
@@ -315,7 +331,8 @@ def test_aarch64_programs_count_right(tmp_path):
     gcc, qemu = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
     if not gcc or not qemu:
         pytest.skip("no aarch64 cross compiler or no qemu-aarch64")
-    core = [ROOT / "src" / "core" / f"{n}.c" for n in ("welford", "histogram", "scopes", "scopes_json", "json", "channel_linux")]
+    listed = re.search(r"set\(lib_core (.*?)\)", (ROOT / "src" / "lib" / "CMakeLists.txt").read_text())[1].split()
+    core = [ROOT / "src" / "core" / f"{n}.c" for n in (*listed, "channel_linux")]
     lib = [p for p in (ROOT / "src" / "lib").glob("*.c") if not p.stem.endswith("darwin")]
     flags = ["-static", "-O2", "-D_GNU_SOURCE", '-DRUSTSCOPE_VERSION="0.1.0"', f"-I{ROOT / 'src'}", INCLUDE, "-fno-math-errno"]
     ok([gcc, *flags, EXAMPLES / "scopes.c", *core, *lib, "-lm", "-o", tmp_path / "program"], timeout=180)

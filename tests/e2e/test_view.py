@@ -139,6 +139,17 @@ def test_a_busy_port_is_one_sentence(rustscope, tmp_path):
     assert result.stderr == f"rustscope: port {port} is in use: choose another with --port, or leave it out\n"
 
 
+def test_a_report_into_a_pipe_leaves_the_pipe(rustscope, record, tmp_path):
+    session = record(["-q", "--no-alloc"], ["true"]).path
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with open(tmp_path / "read", "wb") as to:
+        reader = subprocess.Popen(["cat", str(fifo)], stdout=to)
+        subprocess.run([rustscope, "report", "--html", str(fifo), str(session)], check=True, capture_output=True, timeout=20)
+        reader.wait(timeout=20)
+    assert (tmp_path / "read").read_text().startswith("<!DOCTYPE html>") and fifo.is_fifo()
+
+
 def test_a_report_is_one_page_with_the_session_inside(rustscope, record, tmp_path):
     session = record(["--no-tui", "-q"], ["true"]).path
     argv = [rustscope, "report", "--html", "report.html", str(session)]

@@ -182,6 +182,22 @@ out:
     return rc;
 }
 
+/* A device or a pipe is written to, not replaced. */
+static int write_special(FILE *from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
+{
+    FILE *to = fopen(html_path, "we");
+    int rc;
+
+    if (!to)
+        return cannot_write(err, -errno, html_path);
+    rc = write_page(from, name, to, bytes);
+    if (fclose(to) && !rc)
+        rc = -errno;
+    if (rc == -ENODATA)
+        return rs_err_set(err, rc, "%s is empty: there is no session to put into a report", name);
+    return rc ? cannot_write(err, rc, html_path) : 0;
+}
+
 int html_write(const char *session_path, const char *html_path, uint64_t *bytes, struct rs_err *err)
 {
     bool input = strcmp(session_path, "-");
@@ -200,6 +216,8 @@ int html_write(const char *session_path, const char *html_path, uint64_t *bytes,
         rc = write_page(from, name, stdout, bytes);
     else if (!stat(html_path, &st) && S_ISDIR(st.st_mode))
         rc = cannot_write(err, -EISDIR, html_path);
+    else if (!stat(html_path, &st) && !S_ISREG(st.st_mode))
+        rc = write_special(from, name, html_path, bytes, err);
     else
         rc = write_replacing(from, name, html_path, bytes, err);
     if (input)

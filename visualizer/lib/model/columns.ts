@@ -78,13 +78,14 @@ export class ChildTable {
 
   child(parent: number, key: number): number {
     const { slots, mask } = this;
-    let slot = mix(parent, key) & mask;
-    for (;;) {
+    const hash = mix(parent, key);
+    let slot = near(parent, hash, mask);
+    for (let next = hash & mask; ; next = (next + 1) & mask) {
       const at = slot * 4;
       const found = slots[at + 2];
       if (found === 0) break;
       if (slots[at] === parent && slots[at + 1] === key) return found - 1;
-      slot = (slot + 1) & mask;
+      slot = next;
     }
     const node = this.parent.push(parent);
     this.key.push(key);
@@ -101,16 +102,28 @@ export class ChildTable {
   }
 
   private grow(): void {
-    const old = this.slots;
-    this.slots = new Int32Array(old.length * 2);
-    this.mask = old.length / 2 - 1;
-    for (let at = 0; at < old.length; at += 4) {
-      if (old[at + 2] === 0) continue;
-      let slot = mix(old[at], old[at + 1]) & this.mask;
-      while (this.slots[slot * 4 + 2] !== 0) slot = (slot + 1) & this.mask;
-      this.put(slot, old[at], old[at + 1], old[at + 2] - 1);
+    const size = this.mask + 1;
+    this.slots = new Int32Array(size * 8);
+    this.mask = size * 2 - 1;
+    const { slots, mask } = this;
+    const parents = this.parent.data;
+    const keys = this.key.data;
+    for (let node = 0; node < this.parent.length; node++) {
+      const hash = mix(parents[node], keys[node]);
+      let slot = near(parents[node], hash, mask);
+      for (let next = hash & mask; slots[slot * 4 + 2] !== 0; next = (next + 1) & mask) slot = next;
+      this.put(slot, parents[node], keys[node], node);
     }
   }
+}
+
+/**
+ * Where a child is looked for first: beside the children of the nodes that were made before and after its parent. The
+ * frames of a stack are mostly such neighbours, so walking down one stays within a few cache lines of a table of many
+ * megabytes. A place taken by another is followed by the hash's own place, and from there on by the next ones.
+ */
+function near(parent: number, hash: number, mask: number): number {
+  return (parent * 2 + (hash >>> 31)) & mask;
 }
 
 export function powerOfTwo(atLeast: number): number {
@@ -120,53 +133,72 @@ export function powerOfTwo(atLeast: number): number {
 }
 
 /**
- * Numbers byte slices: equal bytes get equal ids, 0 upward. The text is decoded once per distinct slice, which
- * is what makes reading folded stacks a matter of memory bandwidth.
+ * Numbers byte slices: equal bytes get equal ids, 0 upward. The text is decoded once per distinct slice, and bytes are
+ * hashed and compared four at a time, which is what makes reading folded stacks a matter of memory bandwidth.
  */
 export class SliceTable {
   readonly names: string[] = [];
-  private readonly start = new IntColumn(1024);
-  private readonly end = new IntColumn(1024);
+  private readonly view: DataView;
+  private readonly start = new IntColumn(1024); // of a name in the pool, a multiple of 4
+  private readonly sizes = new IntColumn(1024);
   private readonly hashes = new IntColumn(1024);
-  private pool = new Uint8Array(1 << 16);
+  private pool = new Int32Array(1 << 14); // names one after the other, each filled up with zeros to whole words
   private poolUsed = 0;
   private slots = new Int32Array(4096);
   private mask = 4095;
 
-  constructor(private readonly decode: (bytes: Uint8Array) => string) {}
+  constructor(private readonly bytes: Uint8Array, private readonly decode: (bytes: Uint8Array) => string) {
+    this.view = viewOf(bytes);
+  }
 
-  /** Id of bytes[from, to) whose hash (any, but always the same for the same bytes) is `hash`. */
-  id(bytes: Uint8Array, from: number, to: number, hash: number): number {
-    const length = to - from;
-    let slot = (hash ^ (hash >>> 15)) & this.mask;
+  /** Id of bytes[from, to). */
+  id(from: number, to: number): number {
+    const { view, pool } = this;
+    const size = to - from;
+    const whole = to - (size & 3);
+    let hash = size;
+    for (let i = from; i < whole; i += 4) {
+      hash = Math.imul(hash ^ view.getInt32(i, true), 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    const rest = lastBytes(view, whole, to);
+    hash = Math.imul(hash ^ rest, 0x85ebca6b);
+    hash ^= hash >>> 13;
+    let slot = hash & this.mask;
     for (;;) {
       const found = this.slots[slot] - 1;
       if (found < 0) break;
-      if (this.hashes.data[found] === hash && this.end.data[found] - this.start.data[found] === length) {
-        const at = this.start.data[found];
-        const pool = this.pool;
-        let i = 0;
-        while (i < length && pool[at + i] === bytes[from + i]) i++;
-        if (i === length) return found;
+      if (this.hashes.data[found] === hash && this.sizes.data[found] === size) {
+        let at = this.start.data[found];
+        let i = from;
+        while (i < whole && pool[at] === view.getInt32(i, true)) {
+          at++;
+          i += 4;
+        }
+        if (i === whole && (whole === to || pool[at] === rest)) return found;
       }
       slot = (slot + 1) & this.mask;
     }
-    return this.add(bytes.subarray(from, to), hash, slot);
+    return this.add(from, to, hash, slot);
   }
 
-  private add(slice: Uint8Array, hash: number, slot: number): number {
-    const need = this.poolUsed + slice.length;
+  private add(from: number, to: number, hash: number, slot: number): number {
+    const words = (to - from + 3) >> 2;
+    const need = this.poolUsed + words;
     if (need > this.pool.length) {
-      const wider = new Uint8Array(Math.max(need, this.pool.length * 2));
+      const wider = new Int32Array(Math.max(need, this.pool.length * 2));
       wider.set(this.pool);
       this.pool = wider;
     }
-    this.pool.set(slice, this.poolUsed);
+    for (let w = 0; w < words; w++) {
+      const at = from + w * 4;
+      this.pool[this.poolUsed + w] = at + 4 <= to ? this.view.getInt32(at, true) : lastBytes(this.view, at, to);
+    }
     const id = this.start.push(this.poolUsed);
-    this.end.push(need);
+    this.sizes.push(to - from);
     this.hashes.push(hash);
     this.poolUsed = need;
-    this.names.push(this.decode(slice));
+    this.names.push(this.decode(this.bytes.subarray(from, to)));
     this.slots[slot] = id + 1;
     if (id * 2 > this.mask) this.grow();
     return id;
@@ -176,10 +208,20 @@ export class SliceTable {
     this.slots = new Int32Array((this.mask + 1) * 2);
     this.mask = this.slots.length - 1;
     for (let id = 0; id < this.hashes.length; id++) {
-      const hash = this.hashes.data[id];
-      let slot = (hash ^ (hash >>> 15)) & this.mask;
+      let slot = this.hashes.data[id] & this.mask;
       while (this.slots[slot] !== 0) slot = (slot + 1) & this.mask;
       this.slots[slot] = id + 1;
     }
   }
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The up to three bytes of [from, to) as one little-endian number. */
+function lastBytes(view: DataView, from: number, to: number): number {
+  let word = 0;
+  for (let i = to - 1; i >= from; i--) word = (word << 8) | view.getUint8(i);
+  return word;
 }

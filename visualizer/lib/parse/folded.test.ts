@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest';
+import { random } from '../fixtures/session';
 import { lines, open, refusal, request } from '../testing';
 
 async function folded(text: string | Uint8Array): Promise<string[]> {
@@ -22,6 +23,31 @@ describe('folded stacks', () => {
   });
   test('“; ” inside brackets belongs to a Rust array type', async () => {
     expect(await folded('main;<impl Default for [T; _]>::default;x 1')).toEqual(['main;<impl Default for [T; _]>::default;x 1']);
+  });
+  test('names of every length and alignment are cut as a reader of single bytes cuts them', async () => {
+    const next = random(11);
+    const want = new Map<string, number>();
+    let text = '';
+    for (let l = 0; l < 4000; l++) {
+      const line = Array.from({ length: 1 + Math.floor(next() * 30) }, () => ['a', 'b', ';', '; ', '[', ']', ' x'][Math.floor(next() ** 1.5 * 7)]).join('');
+      text += `${line} 1\n`;
+      const cut = `${line.trimEnd()} `; // what a semicolon at the end is followed by
+      const frames: string[] = [''];
+      let open = 0;
+      for (let i = 0; i < cut.length; i++) {
+        if (cut[i] === ';' && !(open > 0 && cut[i + 1] === ' ')) {
+          frames.push('');
+          open = 0;
+          continue;
+        }
+        if (cut[i] === '[') open++;
+        else if (cut[i] === ']' && open > 0) open--;
+        frames[frames.length - 1] += cut[i];
+      }
+      const stack = frames.map((frame) => frame.trim()).filter((frame) => frame).join(';');
+      if (stack) want.set(stack, (want.get(stack) ?? 0) + 1);
+    }
+    expect(await folded(text)).toEqual([...want].map(([stack, times]) => `${stack} ${times}`).sort());
   });
   test('fractions are kept', async () => {
     const engine = await open('a;b 0.5\na;b 0.25\na 1.\n');

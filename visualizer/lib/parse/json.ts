@@ -26,9 +26,10 @@ export class JsonReader {
   private at = 0;
   private nesting = 0;
   private numbers = new Float64Array(4096);
-  private readonly texts = new SliceTable(decodeText);
+  private readonly texts: SliceTable;
 
   constructor(private readonly bytes: Uint8Array) {
+    this.texts = new SliceTable(bytes, decodeText);
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.at = 3;
   }
 
@@ -264,17 +265,13 @@ export class JsonReader {
     const { bytes } = this;
     const from = ++this.at;
     let at = from;
-    let hash = 0x811c9dc5;
     let c = bytes[at];
-    while (c !== QUOTE && c !== BACKSLASH && c >= 0x20) {
-      hash = Math.imul(hash ^ c, 0x01000193);
-      c = bytes[++at];
-    }
+    while (c !== QUOTE && c !== BACKSLASH && c >= 0x20) c = bytes[++at];
     this.at = at;
     if (c === QUOTE) {
       this.at++;
       // Keys and category names repeat: short texts are made once.
-      return at - from <= 24 ? this.texts.names[this.texts.id(bytes, from, at, hash)] : decodeText(bytes.subarray(from, at));
+      return at - from <= 24 ? this.texts.names[this.texts.id(from, at)] : decodeText(bytes.subarray(from, at));
     }
     return this.escaped(from);
   }

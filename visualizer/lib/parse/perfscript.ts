@@ -22,7 +22,7 @@ interface Event { readonly label: string; readonly node: IntColumn; readonly at:
 export async function parsePerfScript(bytes: Uint8Array, name: string, work: Work): Promise<Profile> {
   work.enter('parsing');
   const build = new ProfileBuilder('perf-script', name);
-  const lines = new SliceTable(decodeText);
+  const lines = new SliceTable(bytes, decodeText);
   const frameOf: (number | undefined)[] = [];
   const threads = new Map<string, number>();
   const processes = new Map<number, number>();
@@ -55,7 +55,7 @@ export async function parsePerfScript(bytes: Uint8Array, name: string, work: Wor
     if (to === from) finishSample();
     else if (bytes[from] === 0x23) continue;
     else if (bytes[from] === 0x20 || bytes[from] === 0x09) {
-      const frame = current ? frameFrom(bytes, from, to) : -1;
+      const frame = current ? frameFrom(from, to) : -1;
       if (frame >= 0 && stack.length < MAX_DEPTH) stack.push(frame);
     } else {
       finishSample();
@@ -70,10 +70,8 @@ export async function parsePerfScript(bytes: Uint8Array, name: string, work: Wor
   for (const event of events.values()) addEvent(build, event, firstMs, events.size > 1);
   return build.finish();
 
-  function frameFrom(line: Uint8Array, from: number, to: number): number {
-    let hash = 0x811c9dc5;
-    for (let i = from; i < to; i++) hash = Math.imul(hash ^ line[i], 0x01000193);
-    const slice = lines.id(line, from, to, hash);
+  function frameFrom(from: number, to: number): number {
+    const slice = lines.id(from, to);
     let frame = frameOf[slice];
     if (frame === undefined) frameOf[slice] = frame = parseFrame(build, lines.names[slice]);
     return frame;

@@ -30,7 +30,7 @@ def results(text):
 
 def test_names_are_listed_and_filtered(bench):
     assert bench("--list").split() == [
-        "chain", "gone", "left", "grows/64", "grows/256", "grows/1024", "grows/4096", "threads/threads:1", "threads/threads:2", "setup",
+        "chain", "gone", "left", "grows/64", "grows/256", "grows/1024", "grows/4096", "threads/threads:1", "threads/threads:2", "setup", "allocates",
     ]
     assert bench("--list", "gro*6").split() == ["grows/256", "grows/4096"]
     assert bench("--list", "--filter", "chai").split() == ["chain"]
@@ -134,6 +134,12 @@ def test_under_the_command_results_are_in_the_session(record, target):
     assert list(found) == ["chain", "grows/64", "grows/256", "grows/1024", "grows/4096"]
     chain = found["chain"]
     assert chain["profiled"] and len(chain["samples_ns"]) * chain["sample_iterations"] == chain["iterations"]
+
+
+def test_allocations_of_an_iteration_are_known_under_the_shim(record, target, bench):
+    made = record(["-q"], [target("bench"), "--quick", "allocates"]).session["benchmarks"][0]
+    assert (made["alloc_bytes"] / made["iterations"], made["alloc_blocks"] / made["iterations"]) == (100, 1)
+    assert "alloc_blocks" not in results(bench("--quick", "--json", "allocates"))["allocates"]  # alone nobody counts
 
 
 def test_without_the_command_the_report_has_them(target, tmp_path, validator):

@@ -182,6 +182,21 @@ def test_percent_p_is_the_pid(target, tmp_path):
     assert len(list(tmp_path.glob("a-*.json"))) == 2
 
 
+def test_bytes_allocated_in_a_scope_come_from_the_shim(record, library, tmp_path):
+    source = tmp_path / "allocates.c"
+    source.write_text(
+        "#include <rustscope.h>\n#include <stdlib.h>\n"
+        "int main(void) { void *volatile p; for (int i = 0; i < 1000; i++) { RS_PROFILE(\"outer\");\n"
+        "  p = malloc(100); free(p); RS_PROFILE_BLOCK(\"inner\") { p = malloc(28); free(p); } } return 0; }\n"
+    )
+    ok(["gcc", "-O2", INCLUDE, source, library, "-pthread", "-o", tmp_path / "allocates"])
+    recording = record(["-q"], [tmp_path / "allocates"])
+    scopes = recording.session["scopes"]
+    found = dict(zip(scope_names(recording.session), scopes["alloc_bytes"]))
+    assert found == {"outer": 128000, "inner": 28000}
+    assert recording.session["summary"]["total_allocations"] >= 2000
+
+
 def test_a_report_to_a_pipe_or_a_device_is_written_there(target, tmp_path):
     """Renaming over it would replace the device: as root, /dev/null for everybody."""
     fifo = tmp_path / "fifo"

@@ -64,4 +64,12 @@ RS_BENCH("setup", RS_BENCH_BATCH(16))
     }
 }
 
+RS_BENCH("allocates")
+{
+    void *block = malloc(100);
+
+    rustscope_black_box(block);
+    free(block);
+}
+
 RS_BENCH_MAIN()

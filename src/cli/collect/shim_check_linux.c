@@ -24,6 +24,12 @@ static bool contains(const char *text, const char *part)
     return text && strstr(text, part);
 }
 
+/* A weak reference is how code asks whether there is a sanitizer: librustscope, jemalloc and others do. */
+static bool asks_only(const GElf_Sym *symbol)
+{
+    return symbol->st_shndx == SHN_UNDEF && GELF_ST_BIND(symbol->st_info) == STB_WEAK;
+}
+
 /* Names of sanitizer run-times among the needed libraries, and their entry points where they are linked in. */
 static const char *sanitizer_in(Elf *elf)
 {
@@ -57,7 +63,7 @@ static const char *sanitizer_in(Elf *elf)
             } else if (header.sh_type == SHT_DYNSYM) {
                 GElf_Sym symbol;
 
-                if (gelf_getsym(data, (int)i, &symbol))
+                if (gelf_getsym(data, (int)i, &symbol) && !asks_only(&symbol))
                     name = elf_strptr(elf, header.sh_link, symbol.st_name);
             }
             for (size_t k = 0; name && k < sizeof(known) / sizeof(*known); k++)

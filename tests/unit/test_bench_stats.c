@@ -253,7 +253,7 @@ START_TEST(a_wide_interval_is_inconclusive)
 }
 END_TEST
 
-/* False alarms among equal processes, and what is found of a planted 5 %: bench/bench_verdict.c has the fine figures. */
+/* False alarms among equal processes, and what is found of a planted 5 %: bench/verdict.c has the fine figures. */
 START_TEST(false_alarms_are_rare_and_five_percent_is_found)
 {
     const int runs = 200;

@@ -21,11 +21,21 @@ import { StatusLine } from './StatusLine';
 import { Toolbar } from './Toolbar';
 import { Splitter } from './ui/Splitter';
 
-/** Starts the worker and what the page or its address carries, before React is up: reading and hydrating overlap. */
-function boot(): void {
+declare global {
+  /** Started by scripts/boot.js in the built page. */
+  var rustscopeWorker: Worker | undefined;
+}
+
+function startWorker(): Worker {
   const address = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
   const worker = new Worker(address);
   URL.revokeObjectURL(address);
+  return worker;
+}
+
+/** Starts the worker and what the page or its address carries, before React is up: reading and hydrating overlap. */
+function boot(): void {
+  const worker = globalThis.rustscopeWorker ?? startWorker();
   worker.onerror = () => store.say('The analysis stopped: the file needs more memory than the browser gives a page. Record a shorter session or a lower rate.', true);
   store.analyst = new Analyst(worker);
   void openFromPage().finally(() => store.set({ ready: true }));

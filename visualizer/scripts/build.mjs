@@ -5,8 +5,10 @@
 //   node scripts/build.mjs           writes out/index.html and the copy that the CLI carries
 //   node scripts/build.mjs --check   builds, and fails when the CLI's copy is not what the sources give
 //
-// The stylesheet and the scripts go inline, in their order, and are named in the policy by their hashes. Two data blocks
-// stay open: `rustscope-session`, which the CLI fills, and `rustscope-sample`, filled here.
+// The stylesheet and the scripts go inline, in their order, and are named in the policy by their hashes. The
+// analysis worker stands first, with the few lines that start it (boot.js), so that it is up and downloading while the
+// page's own code is read. Two data blocks stay open: `rustscope-session`, which the CLI fills, and `rustscope-sample`,
+// filled here.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,7 +29,8 @@ function scriptSafe(code) {
   return code.replace(/<\/script/gi, '<\\/script').replace(/<!--/g, '<\\!--');
 }
 
-function inline(html) {
+function inline(html, worker) {
+  const boot = readFileSync(`${root}scripts/boot.js`, 'utf8');
   const path = (address) => `${root}out/${address.replace(/^\.?\/+/, '').replace(/[?#].*$/, '')}`;
   let styles = '';
   const scripts = [];
@@ -48,7 +51,7 @@ function inline(html) {
   styles = styles.replace(/<\/style/gi, '<\\/style');
   const policy = [
     "default-src 'none'",
-    `script-src ${[...new Set(code.map(sha256))].join(' ')}`,
+    `script-src ${[boot, ...new Set(code)].map(sha256).join(' ')}`,
     `style-src ${sha256(styles)} 'unsafe-hashes' data:`,
     'img-src data: blob:',
     'worker-src blob:',
@@ -59,25 +62,25 @@ function inline(html) {
   const block = (id, text) => `<script type="application/json" id="${id}">${text}</script>`;
   const carried = existsSync(sample) ? JSON.stringify({ name: 'sample session', gzip: readFileSync(sample).toString('base64') }) : '';
   return html
-    .replace(/<head>/, () => `<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><link rel="icon" href="data:,"><style>${styles}</style>`)
+    .replace(/<head>/, () => `<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><link rel="icon" href="data:,"><style>${styles}</style><script type="text/plain" id="rustscope-worker">${scriptSafe(worker)}</script><script>${boot}</script>`)
     .replace(/<meta charSet="utf-8"\/>/, '')
     .replace(/<\/body>/, () => `${block('rustscope-session', '/*RUSTSCOPE_SESSION*/')}${block('rustscope-sample', carried)}${code.map((text) => `<script>${text}</script>`).join('')}</body>`);
 }
 
 export async function buildPage() {
-  await bundleWorker();
+  const worker = await bundleWorker({ inModule: false });
   rmSync(`${root}out`, { recursive: true, force: true });
   execFileSync(process.execPath, [`${root}node_modules/next/dist/bin/next`, 'build', '--webpack'], {
     cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' },
   });
-  const page = inline(readFileSync(`${root}out/index.html`, 'utf8'));
+  const page = inline(readFileSync(`${root}out/index.html`, 'utf8'), worker);
   writeFileSync(`${root}out/index.html`, page);
   return page;
 }
 
 /** Bytes of JavaScript in the page, gzipped. */
 export function shippedScript(page) {
-  const code = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map((match) => match[1]).join('\n');
+  const code = [...page.matchAll(/<script(?: type="text\/plain"[^>]*)?>([\s\S]*?)<\/script>/g)].map((match) => match[1]).join('\n');
   return { bytes: code.length, gzipped: gzipSync(code, { level: 9 }).length };
 }
 

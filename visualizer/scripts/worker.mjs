@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-export async function bundleWorker() {
+/** The bundle as text. Under `next dev` it lies in a module; the built page has it in a block of its own (see build.mjs). */
+export async function bundleWorker({ inModule = true } = {}) {
   const result = await build({
     absWorkingDir: root,
     entryPoints: ['lib/worker/worker.ts'],
@@ -20,7 +21,9 @@ export async function bundleWorker() {
     charset: 'ascii',
   });
   mkdirSync(`${root}.generated`, { recursive: true });
-  writeFileSync(`${root}.generated/worker.ts`, `export default ${JSON.stringify(result.outputFiles[0].text)};\n`);
+  const { text } = result.outputFiles[0];
+  writeFileSync(`${root}.generated/worker.ts`, `export default ${JSON.stringify(inModule ? text : '')};\n`);
+  return text;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await bundleWorker();

@@ -4,7 +4,6 @@
  * origin only), the clipboard, files, or the built-in sample. Bytes go to the worker as they are; formats are told by
  * content there.
  */
-import type { InputFile } from '@/lib/model/types';
 import { queryFromHash } from './hash';
 import { store } from './store';
 
@@ -31,32 +30,19 @@ function fromBase64(text: string): ArrayBuffer {
   return bytes.buffer;
 }
 
-async function download(name: string, url: string): Promise<InputFile | null> {
-  try {
-    const response = await fetch(url, { credentials: 'same-origin' });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    return { name, data: await response.blob() };
-  } catch (error) {
-    store.say(`Cannot load ${name}: ${(error as Error).message}.`, true);
-    return null;
-  }
-}
-
 const fromAddress = (info: Parameters<typeof queryFromHash>[1]): ReturnType<typeof queryFromHash> => queryFromHash(location.hash, info);
 
 export async function openFromPage(): Promise<void> {
   const inside = carried('rustscope-session');
   if (inside?.gzip) return store.load([{ name: inside.name ?? 'session.json', data: fromBase64(inside.gzip) }], fromAddress);
   if (inside?.urls) {
-    const files = await Promise.all(inside.urls.map(({ name, url }) => download(name, url)));
-    return store.load(files.filter((file) => file !== null), fromAddress);
+    return store.load(inside.urls.map(({ name, url }) => ({ name, url: new URL(url, location.href).href })), fromAddress);
   }
   const wanted = new URLSearchParams(location.search).get('url');
   if (!wanted) return;
   const url = new URL(wanted, location.href);
   if (url.origin !== location.origin || url.protocol === 'file:') return store.say('?url= loads from the same address as this page only.', true);
-  const file = await download(url.pathname.split('/').pop() || 'session', url.href);
-  if (file) await store.load([file], fromAddress);
+  await store.load([{ name: url.pathname.split('/').pop() || 'session', url: url.href }], fromAddress);
 }
 
 export function hasSample(): boolean {

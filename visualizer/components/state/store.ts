@@ -8,7 +8,7 @@
  */
 import { useSyncExternalStore } from 'react';
 import type {
-  CompareView, Direction, InputFile, Insight, LoadProgress, ProfileInfo, SpikeCause, TimelineEvent, TimeWindow, Topology, Transform, View, ViewRequest,
+  CompareView, Direction, InputFile, Insight, LoadProgress, ProfileInfo, RemoteFile, SpikeCause, TimelineEvent, TimeWindow, Topology, Transform, View, ViewRequest,
 } from '@/lib/model/types';
 import { ALL_LAYERS } from '@/lib/model/types';
 import type { Analyst } from '@/lib/worker/client';
@@ -149,7 +149,7 @@ export class Store {
 
   /* ---- loading ---- */
 
-  async load(files: readonly InputFile[], query: ((info: ProfileInfo) => Partial<Query> & { search?: { text: string; regexp: boolean }; table?: TableTab }) | null = null): Promise<void> {
+  async load(files: readonly (InputFile | RemoteFile)[], query: ((info: ProfileInfo) => Partial<Query> & { search?: { text: string; regexp: boolean }; table?: TableTab }) | null = null): Promise<void> {
     if (!this.analyst || !files.length) return;
     this.cancel?.abort();
     const cancel = (this.cancel = new AbortController());

@@ -475,6 +475,8 @@ export interface CompareView {
 /* ---- worker protocol ---- */
 
 export interface InputFile { readonly name: string; readonly data: Blob | ArrayBuffer }
+/** A file that the worker downloads itself (an absolute address): through the page its bytes would be copied twice, beside React's start. */
+export interface RemoteFile { readonly name: string; readonly url: string }
 export interface LoadProgress { readonly file: string; readonly stage: 'reading' | 'unpacking' | 'parsing' | 'merging'; readonly done: number /* 0..1 */ }
 
 export type ExportFormat = 'svg' | 'folded' | 'speedscope' | 'csv';

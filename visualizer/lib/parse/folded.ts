@@ -16,7 +16,7 @@ import { ProfileBuilder } from '../model/builder';
 import { SliceTable, viewOf } from '../model/columns';
 import type { Profile } from '../model/types';
 import { decodeText } from '../text/decode';
-import { InputError, MAX_DEPTH, Work } from './input';
+import { type Incoming, InputError, MAX_DEPTH, type Work } from './input';
 
 const SPACE = 0x20;
 const TAB = 0x09;
@@ -89,6 +89,14 @@ function isDifferential(bytes: Uint8Array, begin: number): boolean {
   return lines > 0 && double >= lines * 0.9;
 }
 
+/** What has to be there to tell a differential file. */
+const TELLING_BYTES = 1 << 20;
+
+/** How far the bytes that are there hold whole lines. */
+function wholeLines(incoming: Incoming): number {
+  return incoming.done ? incoming.filled : incoming.bytes.subarray(0, incoming.filled).lastIndexOf(0x0a) + 1;
+}
+
 /** Where the name that begins at FROM ends: at a semicolon, but not at one inside a bracket that a space follows. */
 function frameEnd(bytes: Uint8Array, view: DataView, from: number, to: number): number {
   let brackets = 0;
@@ -114,10 +122,12 @@ function semicolon(bytes: Uint8Array, view: DataView, from: number, to: number):
   return at;
 }
 
-export async function parseFolded(bytes: Uint8Array, name: string, work: Work): Promise<Profile> {
+/** Reads BYTES, or what is there of them while they are INCOMING. */
+export async function parseFolded(bytes: Uint8Array, name: string, work: Work, incoming: Incoming | null = null): Promise<Profile> {
+  await incoming?.until(TELLING_BYTES);
   work.enter('parsing');
   const begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  const differential = isDifferential(bytes, begin);
+  const differential = isDifferential(incoming ? bytes.subarray(0, wholeLines(incoming)) : bytes, begin);
   const build = new ProfileBuilder(differential ? 'folded-diff' : 'folded', name, Math.min(1 << 20, bytes.length >> 6));
   const baseMetric = differential ? build.metric('s0', 'Before', 'samples', false) : -1;
   const metric = build.metric(differential ? 's1' : 's0', differential ? 'After' : 'Samples', 'samples', false);
@@ -134,7 +144,12 @@ export async function parseFolded(bytes: Uint8Array, name: string, work: Work): 
   let previous = 0;
   let previousLength = 0;
 
+  let ready = incoming ? wholeLines(incoming) : bytes.length;
   for (let at = begin; at < bytes.length; ) {
+    while (incoming && at >= ready) {
+      await incoming.until(Math.max(ready, incoming.filled) + 1);
+      ready = wholeLines(incoming);
+    }
     const end = lineEnd(bytes, at);
     let to = trimEnd(bytes, at, end);
     const line = at;

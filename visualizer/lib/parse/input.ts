@@ -69,6 +69,67 @@ function tooBig(limit: number): InputError {
   return new InputError(`The file holds more than ${limit >= 1e9 ? `${limit / 1e9} GB` : `${limit / 1e6} MB`} of profile data, which is the limit; record a shorter time or a lower rate.`);
 }
 
+/** A file that is still arriving: its first `filled` bytes are there, and a parser of lines may read them meanwhile. */
+export class Incoming {
+  filled = 0;
+  done = false;
+  private failed: InputError | null = null;
+  private wake: () => void = () => undefined;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  /** Puts what STREAM gives into `bytes`. */
+  async fill(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = stream.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        this.bytes.set(value, this.filled);
+        this.filled += value.length;
+        this.wake();
+      }
+      if (this.filled < this.bytes.length) this.failed = endedEarly();
+    } catch {
+      this.failed = endedEarly();
+    }
+    this.done = true;
+    this.wake();
+  }
+
+  /** Waits until there are AT_LEAST bytes, or all. */
+  async until(atLeast: number): Promise<void> {
+    while (!this.done && this.filled < atLeast) await new Promise<void>((resolve) => (this.wake = resolve));
+    if (this.failed) throw this.failed;
+  }
+}
+
+function endedEarly(): InputError {
+  return new InputError('The file cannot be loaded: its download ended early; reload the page.');
+}
+
+/** The file at an address of the page's own origin; the policy refuses every other. While it arrives when its size is known. */
+export async function download(url: string, work: Work): Promise<ArrayBuffer | Incoming> {
+  let response: Response;
+  try {
+    response = await fetch(url, { credentials: 'same-origin' });
+  } catch {
+    throw new InputError('The file cannot be loaded: nothing answers at its address; start “rustscope view” again.');
+  }
+  if (!response.ok) throw new InputError(`The file cannot be loaded: the server answered ${response.status}.`);
+  const size = Number(response.headers.get('content-length') ?? NaN);
+  if (size > work.limits.maxBytes) throw tooBig(work.limits.maxBytes);
+  try {
+    // The length is that of the compressed bytes when the server compressed them.
+    if (!(size > 0) || !response.body || response.headers.has('content-encoding')) return await response.arrayBuffer();
+  } catch {
+    throw endedEarly();
+  }
+  const incoming = new Incoming(new Uint8Array(size));
+  void incoming.fill(response.body);
+  return incoming;
+}
+
 /** All bytes of a dropped file, gzip removed (twice at most: some servers add a layer). */
 export async function readInput(data: Blob | ArrayBuffer, work: Work): Promise<Uint8Array> {
   work.enter('reading');

@@ -5,12 +5,14 @@ import { parseChrome } from './chrome';
 import { detect } from './detect';
 import { parseFirefox, SymbolSidecar } from './firefox';
 import { parseFolded } from './folded';
-import { InputError, isGzip, readInput, type Work } from './input';
+import { Incoming, InputError, isGzip, readInput, type Work } from './input';
 import { parsePerfScript } from './perfscript';
 import { parsePprof } from './pprof';
 import { parseSession } from './session';
 import { parseSpeedscope } from './speedscope';
 
+/** A file that is still being downloaded; folded stacks are read meanwhile. */
+export interface Arriving { readonly name: string; readonly data: Incoming }
 export interface Opened { readonly profile: Profile; readonly sizeBytes: number }
 
 const HEAD_BYTES = 1 << 18;
@@ -18,25 +20,33 @@ const HEAD_BYTES = 1 << 18;
 const KNOWN = 'RustScope sessions, folded stacks, samply/Firefox Profiler, pprof, speedscope, Chrome traces and perf script text';
 
 /** One file; SIDECARS are the symbol files that were dropped with it. */
-export async function openProfile(file: InputFile, work: Work, sidecars: readonly SymbolSidecar[] = []): Promise<Opened> {
-  const bytes = await readInput(file.data, work);
+export async function openProfile(file: InputFile | Arriving, work: Work, sidecars: readonly SymbolSidecar[] = []): Promise<Opened> {
+  const { data } = file;
+  if (data instanceof Incoming) {
+    work.enter('reading');
+    await data.until(HEAD_BYTES);
+    if (detect(data.bytes.subarray(0, data.filled)) === 'folded') return guarded(async () => ({ profile: await parseFolded(data.bytes, file.name, work, data), sizeBytes: data.bytes.length }));
+    await data.until(Infinity);
+  }
+  const bytes = await readInput(data instanceof Incoming ? data.bytes.buffer as ArrayBuffer : data, work);
   return guarded(async () => ({ profile: await parse(bytes, file.name, work, sidecars), sizeBytes: bytes.length }));
 }
 
 /** The symbol side-cars among several files; what remains are profiles. */
-export async function splitSidecars(files: readonly InputFile[], work: Work): Promise<{ profiles: readonly InputFile[]; sidecars: readonly SymbolSidecar[] }> {
+export async function splitSidecars<File extends InputFile | Arriving>(files: readonly File[], work: Work): Promise<{ profiles: readonly File[]; sidecars: readonly SymbolSidecar[] }> {
   if (files.length < 2) return { profiles: files, sidecars: [] };
-  const profiles: InputFile[] = [];
+  const profiles: File[] = [];
   const sidecars: SymbolSidecar[] = [];
   for (const file of files) {
-    if (await isSidecar(file, work)) sidecars.push(await SymbolSidecar.read(await readInput(file.data, work), work));
+    if (file.data instanceof Incoming) profiles.push(file);
+    else if (await isSidecar({ name: file.name, data: file.data }, work)) sidecars.push(await SymbolSidecar.read(await readInput(file.data, work), work));
     else profiles.push(file);
   }
   return { profiles, sidecars };
 }
 
 /** Told by the first bytes alone: two large sessions to compare must not be read twice. A gzipped one by its name. */
-async function isSidecar(file: InputFile, work: Work): Promise<boolean> {
+async function isSidecar(file: { readonly name: string; readonly data: InputFile['data'] }, work: Work): Promise<boolean> {
   const head = new Uint8Array(file.data instanceof ArrayBuffer ? file.data.slice(0, HEAD_BYTES) : await file.data.slice(0, HEAD_BYTES).arrayBuffer());
   if (!isGzip(head)) return detect(head) === 'firefox-symbols';
   return /syms/i.test(file.name) && detect(await readInput(file.data, work)) === 'firefox-symbols';

@@ -9,7 +9,7 @@
  * `ask` answers in order. `latest` is for what a moving hand asks many times a second: at most one question of
  * a slot is in the worker, at most one waits, and a question that a newer one overtook resolves to null.
  */
-import type { InputFile, LoadProgress, ProfileInfo, UserError } from '../model/types';
+import type { InputFile, LoadProgress, ProfileInfo, RemoteFile, UserError } from '../model/types';
 import type { CallName, Calls, Endpoint, FromWorker } from './protocol';
 
 interface Pending {
@@ -34,7 +34,7 @@ export class Analyst {
     endpoint.onmessage = (event) => this.receive(event.data as FromWorker);
   }
 
-  load(files: readonly InputFile[], options: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {}): Promise<{ profiles: ProfileInfo[]; errors: UserError[] }> {
+  load(files: readonly (InputFile | RemoteFile)[], options: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {}): Promise<{ profiles: ProfileInfo[]; errors: UserError[] }> {
     return this.send('load', { files }, options.onProgress ?? null, options.signal ?? null);
   }
 

@@ -5,14 +5,15 @@ import { exportView } from '../export/export';
 import { gatherFacts } from '../insights/facts';
 import { runRules } from '../insights/rules';
 import { Engine } from '../view/engine';
-import type { LoadProgress, ProfileInfo, UserError } from '../model/types';
-import { CancelledError, InputError, LIMITS, Work, type Limits } from '../parse/input';
-import { openProfile, splitSidecars } from '../parse/open';
+import type { InputFile, LoadProgress, ProfileInfo, RemoteFile, UserError } from '../model/types';
+import { CancelledError, download, Incoming, InputError, LIMITS, Work, type Limits } from '../parse/input';
+import { openProfile, splitSidecars, type Arriving } from '../parse/open';
 import type { CallName, Calls, Endpoint, FromWorker, ToWorker } from './protocol';
 
 export class Host {
   private readonly engines = new Map<number, Engine>();
   private readonly cancelled = new Set<number>();
+  private readonly begun = new Map<string, Promise<ArrayBuffer | Incoming>>(); // downloads by address
   private comparison: { key: string; value: Comparison; profiles: number[] } | null = null;
   private lastProfile = 0;
 
@@ -27,6 +28,12 @@ export class Host {
   private async receive(message: ToWorker): Promise<void> {
     if (message.call === 'cancel') {
       this.cancelled.add(message.seq);
+      return;
+    }
+    if (message.call === 'prefetch') {
+      const bytes = download(message.url, new Work(this.limits));
+      bytes.catch(() => undefined); // said when the file is asked for
+      this.begun.set(message.url, bytes);
       return;
     }
     const { seq } = message;
@@ -47,7 +54,7 @@ export class Host {
     return engine;
   }
 
-  private answer(message: Exclude<ToWorker, { call: 'cancel' }>): Promise<Calls[CallName]['out']> | Calls[CallName]['out'] {
+  private answer(message: Exclude<ToWorker, { call: 'cancel' | 'prefetch' }>): Promise<Calls[CallName]['out']> | Calls[CallName]['out'] {
     switch (message.call) {
       case 'load': return this.load(message.arg.files, message.seq);
       case 'view': return this.engine(message.arg.profile).view(message.arg);
@@ -77,6 +84,12 @@ export class Host {
     return null;
   }
 
+  private downloaded(file: RemoteFile, work: Work): Promise<ArrayBuffer | Incoming> {
+    const begun = this.begun.get(file.url);
+    this.begun.delete(file.url);
+    return begun ?? download(file.url, work);
+  }
+
   private async load(files: Calls['load']['in']['files'], seq: number): Promise<Calls['load']['out']> {
     const profiles: ProfileInfo[] = [];
     const errors: UserError[] = [];
@@ -84,7 +97,23 @@ export class Host {
       const report = (stage: LoadProgress['stage'], done: number): void => this.post({ seq, kind: 'progress', progress: { file, stage, done } });
       return new Work(this.limits, report, () => this.cancelled.has(seq));
     };
-    const split = await splitSidecars(files, work(files[0]?.name ?? ''));
+    const here: (InputFile | Arriving)[] = [];
+    for (const file of files) {
+      if (!('url' in file)) here.push(file);
+      else try {
+        const data = await this.downloaded(file, work(file.name));
+        // Among several files one may be the symbols of another: they are told apart by their contents first.
+        if (data instanceof Incoming && files.length > 1) {
+          await data.until(Infinity);
+          here.push({ name: file.name, data: data.bytes.buffer as ArrayBuffer });
+        } else if (data instanceof Incoming) here.push({ name: file.name, data });
+        else here.push({ name: file.name, data });
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        errors.push({ file: file.name, message: error.message });
+      }
+    }
+    const split = await splitSidecars(here, work(here[0]?.name ?? ''));
     for (const file of split.profiles) {
       try {
         const { profile, sizeBytes } = await openProfile(file, work(file.name), split.sidecars);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Messages between the page and the analysis worker. The page speaks them through `Analyst` in client.ts only. */
 import type {
-  CompareRequest, CompareView, ExportFormat, HotWindows, InputFile, Insight, LoadProgress, ProfileInfo, SpikeCause, TimeWindow, UserError, View, ViewRequest,
+  CompareRequest, CompareView, ExportFormat, HotWindows, InputFile, Insight, LoadProgress, ProfileInfo, RemoteFile, SpikeCause, TimeWindow, UserError, View, ViewRequest,
 } from '../model/types';
 
 /** Every question by name: what goes in, what comes out. */
 export interface Calls {
-  load: { in: { files: readonly InputFile[] }; out: { profiles: ProfileInfo[]; errors: UserError[] } };
+  load: { in: { files: readonly (InputFile | RemoteFile)[] }; out: { profiles: ProfileInfo[]; errors: UserError[] } };
   view: { in: ViewRequest; out: View };
   insights: { in: { profile: number; window: TimeWindow | null }; out: Insight[] };
   spikeCause: { in: { profile: number; window: TimeWindow }; out: SpikeCause };
@@ -19,7 +19,9 @@ export type CallName = keyof Calls;
 
 export type ToWorker =
   | { readonly [K in CallName]: { readonly seq: number; readonly call: K; readonly arg: Calls[K]['in'] } }[CallName]
-  | { readonly seq: number; readonly call: 'cancel' };
+  | { readonly seq: number; readonly call: 'cancel' }
+  /** Begins a download that a `load` will ask for; not answered. Sent by scripts/boot.js before the page's code is read. */
+  | { readonly seq: number; readonly call: 'prefetch'; readonly url: string };
 
 export type FromWorker =
   | { readonly seq: number; readonly kind: 'progress'; readonly progress: LoadProgress }

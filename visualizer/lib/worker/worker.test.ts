@@ -2,6 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { branchyFolded, randomSession } from '../fixtures/profiles';
 import type { LoadProgress, View } from '../model/types';
+import { Incoming, Work } from '../parse/input';
+import { openProfile } from '../parse/open';
+import { random } from '../fixtures/session';
 import { request } from '../testing';
 import { Analyst, Cancelled } from './client';
 import { localEndpoint } from './host';
@@ -29,6 +32,33 @@ describe('the worker', () => {
     const loading = analyst.load([big], { signal: abort.signal, onProgress: (p) => { if (p.stage === 'parsing' && p.done > 0) abort.abort(); } });
     await expect(loading).rejects.toBeInstanceOf(Cancelled);
     expect((await analyst.load([file('a', 'a 1\n')])).profiles).toHaveLength(1);
+  });
+  test('a file that is still arriving is read as the whole one would be, however it is cut', async () => {
+    const text = branchyFolded(3000, 3000);
+    const bytes = new TextEncoder().encode(text.trimEnd());
+    const whole = await openProfile({ name: 'a', data: bytes.slice().buffer }, new Work());
+    const next = random(9);
+    const incoming = new Incoming(new Uint8Array(bytes.length));
+    const stream = new ReadableStream<Uint8Array>({
+      start: (control) => {
+        for (let at = 0; at < bytes.length; ) {
+          const to = Math.min(bytes.length, at + 1 + Math.floor(next() ** 4 * 40_000));
+          control.enqueue(bytes.slice(at, to));
+          at = to;
+        }
+        control.close();
+      },
+    });
+    void incoming.fill(stream);
+    const arrived = await openProfile({ name: 'a', data: incoming }, new Work());
+    expect(bytes.length).toBeGreaterThan(2 << 20);
+    expect(arrived.profile.stacks).toEqual(whole.profile.stacks);
+    expect(arrived.profile.metrics).toEqual(whole.profile.metrics);
+  });
+  test('a download that ends early is a sentence, not half a profile', async () => {
+    const incoming = new Incoming(new Uint8Array(1000));
+    void incoming.fill(new Blob(['a;b 1\n'.repeat(20)]).stream());
+    await expect(openProfile({ name: 'a', data: incoming }, new Work())).rejects.toThrow(/ended early/);
   });
   test('of many questions of a slot the last is answered, those overtaken are null', async () => {
     const analyst = new Analyst(localEndpoint());

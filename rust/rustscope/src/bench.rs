@@ -1,0 +1,148 @@
+//! Benchmarks: the library's runner, with the loop here.
+
+#[cfg(feature = "enabled")]
+use {
+    crate::ffi,
+    std::cell::UnsafeCell,
+    std::ffi::CString,
+    std::mem::size_of,
+    std::os::raw::{c_char, c_int, c_void},
+    std::ptr,
+};
+
+/// The value, of which the compiler knows nothing any more: neither where it goes nor what it is.
+#[inline(always)]
+pub fn black_box<T>(mut value: T) -> T {
+    unsafe {
+        std::arch::asm!("/* {0} */", in(reg) &mut value as *mut T as *mut u8, options(nostack, preserves_flags));
+    }
+    value
+}
+
+/// What a benchmark is given.
+#[repr(transparent)]
+pub struct Bencher {
+    #[cfg(feature = "enabled")]
+    bench: ffi::Bench,
+}
+
+impl Bencher {
+    /// Runs `body` as often as is wanted and measures that. Once in each benchmark; what stands before it is setup and is
+    /// not timed. What `body` returns is kept from the optimiser and dropped inside the time.
+    #[inline(always)]
+    pub fn iter<R>(&mut self, mut body: impl FnMut() -> R) {
+        #[cfg(feature = "enabled")]
+        unsafe {
+            let mut left = ffi::rustscope_bench_start(&mut self.bench);
+
+            while left != 0 {
+                drop(black_box(body()));
+                left -= 1;
+            }
+            ffi::rustscope_bench_stop(&mut self.bench);
+        }
+        #[cfg(not(feature = "enabled"))]
+        drop(black_box(body()));
+    }
+
+    /// What one iteration handles, for the throughput.
+    pub fn bytes(&mut self, bytes: u64) {
+        let _ = bytes;
+        #[cfg(feature = "enabled")]
+        {
+            self.bench.bytes = bytes;
+        }
+    }
+
+    /// What one iteration handles, for the throughput.
+    pub fn items(&mut self, items: u64) {
+        let _ = items;
+        #[cfg(feature = "enabled")]
+        {
+            self.bench.items = items;
+        }
+    }
+}
+
+/// A benchmark that [`bench_main`] knows: static, made by `#[benchmark]`.
+#[cfg(feature = "enabled")]
+pub struct Entry(UnsafeCell<ffi::BenchEntry>);
+
+/// What it runs: behind a name, since constants of Rust 1.63 may not speak of `&mut`.
+#[cfg(feature = "enabled")]
+pub struct Run(pub fn(&mut Bencher));
+
+#[cfg(feature = "enabled")]
+unsafe impl Sync for Entry {}
+
+#[cfg(feature = "enabled")]
+impl Entry {
+    pub const fn new(name: &'static str, file: &'static str, line: u32, run: &'static Run) -> Entry {
+        Entry(UnsafeCell::new(ffi::BenchEntry {
+            name: name.as_ptr() as *const c_char,
+            file: file.as_ptr() as *const c_char,
+            line,
+            n_count: 0,
+            thread_count: 0,
+            run: Some(run_entry),
+            declare: None,
+            ctx: run as *const Run as *mut c_void,
+            config: ffi::BenchConfig {
+                size: size_of::<ffi::BenchConfig>(),
+                name: name.as_ptr() as *const c_char,
+                time_ns: 0,
+                warmup_ns: 0,
+                iterations: 0,
+                batch: 0,
+                bytes: 0,
+                items: 0,
+                seed: 0,
+                n: 0,
+                samples: 0,
+                threads: 0,
+                setup: None,
+                teardown: None,
+            },
+            n: [0; 32],
+            threads: [0; 16],
+            next: ptr::null_mut(),
+        }))
+    }
+
+    /// At the start of the program.
+    pub fn register(&'static self) {
+        unsafe { ffi::rustscope_bench_register(self.0.get()) }
+    }
+}
+
+#[cfg(feature = "enabled")]
+unsafe extern "C" fn run_entry(bench: *mut ffi::Bench) {
+    let run = (*((*bench).ctx as *const Run)).0;
+
+    // A panic must not unwind through C: it has printed its message, and there is nothing left to measure.
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut *(bench as *mut Bencher)))).is_err() {
+        std::process::exit(1);
+    }
+}
+
+/// Runs all `#[benchmark]`s of the program as its options say; returns the program's exit status. See [`benchmark_main!`](crate::benchmark_main).
+pub fn bench_main() -> i32 {
+    #[cfg(feature = "enabled")]
+    {
+        // cargo bench adds `--bench`, which means nothing here.
+        let arguments: Vec<CString> = std::env::args()
+            .filter(|argument| argument != "--bench")
+            .map(|argument| CString::new(argument).unwrap_or_default())
+            .collect();
+        let mut argv: Vec<*mut c_char> = arguments.iter().map(|argument| argument.as_ptr() as *mut c_char).collect();
+        let argc = argv.len() as c_int;
+
+        argv.push(ptr::null_mut());
+        unsafe { ffi::rustscope_bench_main(argc, argv.as_mut_ptr()) }
+    }
+    #[cfg(not(feature = "enabled"))]
+    {
+        eprintln!("rustscope is compiled without its feature `enabled`: no benchmarks");
+        1
+    }
+}

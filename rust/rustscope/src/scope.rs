@@ -1,0 +1,79 @@
+//! Scopes: two calls into the library, which keeps all state in the frame it is given and in the thread.
+
+use crate::ffi;
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::os::raw::c_char;
+use std::ptr;
+
+/// One place in the source: static, filled by the macros. Strings end with a zero byte.
+#[repr(transparent)]
+pub struct Site(UnsafeCell<ffi::Site>);
+
+// The library writes `id` alone, atomically; the texts are static.
+unsafe impl Send for Site {}
+unsafe impl Sync for Site {}
+
+impl Site {
+    pub const fn new(name: &'static str, file: &'static str, line: u32, flags: u32) -> Site {
+        Site(UnsafeCell::new(ffi::Site {
+            name: name.as_ptr() as *const c_char,
+            function: ptr::null(),
+            file: file.as_ptr() as *const c_char,
+            line,
+            mode: 0,
+            flags,
+            id: 0,
+        }))
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_ptr(&'static self) -> *mut ffi::Site {
+        self.0.get()
+    }
+}
+
+#[allow(dead_code)] // being linked is its use
+struct AbiNumber(*const u64);
+unsafe impl Sync for AbiNumber {}
+#[used]
+#[allow(unused_unsafe)] // older compilers ask for it
+static ABI_NUMBER: AbiNumber = AbiNumber(unsafe { ptr::addr_of!(ffi::rustscope_due_v1) });
+
+/// Room for a scope on the stack of the function that it measures. The library finds scopes that were left without an
+/// end by where their frames lie, so a scope is entered in place and never moves.
+pub struct Scope(MaybeUninit<ffi::Frame>);
+
+/// An open scope: ends when it is dropped, by a panic too. Stays in its thread.
+pub struct Open<'a>(&'a mut Scope, PhantomData<*mut ()>);
+
+impl Scope {
+    #[inline(always)]
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Scope {
+        Scope(MaybeUninit::uninit())
+    }
+
+    #[inline(always)]
+    pub fn enter(&mut self, site: &'static Site) -> Open<'_> {
+        unsafe { ffi::rustscope_enter(self.0.as_mut_ptr(), site.as_ptr()) };
+        Open(self, PhantomData)
+    }
+
+    #[inline(always)]
+    pub fn enter_if(&mut self, wanted: bool, site: &'static Site) -> Open<'_> {
+        if wanted {
+            return self.enter(site);
+        }
+        unsafe { ptr::addr_of_mut!((*self.0.as_mut_ptr()).node).write(ptr::null_mut()) };
+        Open(self, PhantomData)
+    }
+}
+
+impl Drop for Open<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        unsafe { ffi::rustscope_leave(self.0 .0.as_mut_ptr()) }
+    }
+}

@@ -1,0 +1,70 @@
+//! Futures, timed poll by poll through the library's tasks.
+
+use crate::ffi;
+use crate::scope::Site;
+use std::future::Future;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future whose polls are measured: made by `#[profile]` on an `async fn` and by
+/// [`profile_future!`](crate::profile_future).
+///
+/// Busy time is the time inside of polls; what lies between them is idle. Dropped before it is ready it counts as
+/// cancelled. It may move between threads; scopes inside of a poll appear below it.
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Profiled<F> {
+    task: MaybeUninit<ffi::Task>,
+    done: bool,
+    future: F,
+}
+
+// The task's pointers are the library's and only used inside of a poll.
+unsafe impl<F: Send> Send for Profiled<F> {}
+unsafe impl<F: Sync> Sync for Profiled<F> {}
+
+struct Polling<'a>(&'a mut MaybeUninit<ffi::Task>, bool);
+
+impl Drop for Polling<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        unsafe { ffi::rustscope_task_poll_exit(self.0.as_mut_ptr(), self.1 as i32) }
+    }
+}
+
+impl<F> Profiled<F> {
+    #[doc(hidden)]
+    #[inline]
+    pub fn at(site: &'static Site, future: F) -> Profiled<F> {
+        let mut task = MaybeUninit::uninit();
+
+        unsafe { ffi::rustscope_task_begin(task.as_mut_ptr(), site.as_ptr()) };
+        Profiled { task, done: false, future }
+    }
+}
+
+impl<F: Future> Future for Profiled<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // `future` is pinned with us and never moved; the rest is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+
+        unsafe { ffi::rustscope_task_poll_enter(this.task.as_mut_ptr()) };
+        let mut polling = Polling(&mut this.task, false);
+        let result = unsafe { Pin::new_unchecked(&mut this.future) }.poll(context);
+
+        polling.1 = result.is_ready();
+        drop(polling);
+        this.done |= result.is_ready();
+        result
+    }
+}
+
+impl<F> Drop for Profiled<F> {
+    #[inline]
+    fn drop(&mut self) {
+        unsafe { ffi::rustscope_task_end(self.task.as_mut_ptr(), !self.done as i32) }
+    }
+}

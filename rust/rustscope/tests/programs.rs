@@ -1,0 +1,164 @@
+//! Crates that use this one, as cargo builds them: what must not compile and what the compiler says, what is left without
+//! the feature `enabled`, benchmarks.
+
+#![cfg(feature = "enabled")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Crate {
+    folder: PathBuf,
+    target: PathBuf,
+}
+
+impl Crate {
+    fn new(name: &str, features: &str, manifest: &str) -> Crate {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(
+            folder.join("Cargo.toml"),
+            format!(
+                "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n{}\n\
+                 [dependencies]\nrustscope = {{ path = {:?}, {} }}\n",
+                name,
+                manifest,
+                env!("CARGO_MANIFEST_DIR"),
+                features
+            ),
+        )
+        .unwrap();
+        Crate { target: folder.join("target"), folder }
+    }
+
+    fn source(&self, name: &str, text: &str) -> &Crate {
+        fs::write(self.folder.join("src").join(name), text).unwrap();
+        self
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Output {
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("CARGO_NET_OFFLINE", "true")
+            .output()
+            .unwrap()
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_in_a_sentence_at_its_place() {
+    let program = Crate::new("refused", "default-features = true", "");
+    let cases = [
+        ("#[profile] struct S;", "stands before a function", "struct"),
+        ("#[profile] const fn f() {}", "cannot be measured", "f"),
+        ("#[profile(nam = \"x\")] fn f() {}", "known here", "nam"),
+        ("#[profile(name = 7)] fn f() {}", "the name is a string", "7"),
+        ("trait T { #[profile] fn f(); }", "no body", ";"),
+        ("#[profile] fn f() -> u32 { \"text\" }", "mismatched types", "\"text\""),
+        ("#[profile] async fn f() -> u32 { \"text\" }", "mismatched types", "\"text\""),
+        ("#[profile_all] fn f() {}", "stands before an `impl` or a `mod`", "fn"),
+        ("#[profile_all(leave(x))] mod m {}", "known here", "leave"),
+        ("#[benchmark] async fn f() {}", "no `async fn`", "f"),
+    ];
+
+    for (item, sentence, at) in cases {
+        program.source("lib.rs", &format!("#![allow(unused)]\nuse rustscope::*;\n{}\n", item));
+        let output = program.cargo(&["check", "--offline", "--message-format", "short"]);
+        let said = text(&output);
+        let column = item.rfind(&format!("{} ", at)).or_else(|| item.rfind(at)).unwrap() + 1;
+
+        assert!(!output.status.success(), "compiles: {}", item);
+        assert!(said.contains(sentence), "{} gives {}", item, said);
+        assert!(at == "f" || said.contains(&format!("src/lib.rs:3:{}", column)), "{} not at {}: {}", item, column, said);
+    }
+}
+
+#[test]
+fn without_the_feature_nothing_is_left() {
+    let program = Crate::new("disabled", "default-features = false", "[lib]\ncrate-type = [\"cdylib\"]");
+
+    program.source(
+        "lib.rs",
+        "use rustscope::*;
+        #[no_mangle] pub extern \"C\" fn plain(x: u32) -> u32 { x.wrapping_mul(7) }
+        #[profile(name = \"n\")]
+        #[no_mangle] pub extern \"C\" fn measured(x: u32) -> u32 {
+            profile_scope!(\"scope\");
+            profile_if!(x > 3, \"if\");
+            mark(\"mark\");
+            counter(\"counter\", 1.0);
+            set_budget(\"scope\", std::time::Duration::from_millis(1)).unwrap();
+            assert_perf!(\"scope\", Metric::Mean, 1.0);
+            profile_block!(\"block\", Work(x).work())
+        }
+        struct Work(u32);
+        #[profile_all] impl Work { fn work(&self) -> u32 { self.0.wrapping_mul(7) } }
+        #[profile] pub async fn task() {}
+        pub async fn future() { profile_future!(\"f\", task()).await }
+        #[benchmark] fn bench() -> u32 { 1 }
+        pub fn others() -> (bool, bool, Allocations) { reset(); pause(); resume(); (Snapshot::take().is_none(), info().is_none(), allocated()) }
+        ",
+    );
+    let output = program.cargo(&["rustc", "--offline", "--release", "--", "--emit", "asm", "-C", "codegen-units=1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let asm = fs::read_dir(program.target.join("release/deps"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().map_or(false, |e| e == "s"))
+        .expect("assembly");
+    let asm = fs::read_to_string(asm).unwrap();
+    let body = |name: &str| -> Vec<String> {
+        asm.lines()
+            .skip_while(|line| !line.starts_with(&format!("{}:", name)))
+            .skip(1)
+            .map(|line| line.trim().to_string())
+            .take_while(|line| !line.starts_with(".Lfunc_end") && !line.starts_with(".size"))
+            .filter(|line| !line.starts_with('.') && !line.is_empty())
+            .collect()
+    };
+    /* Equal code may be one function with two names. */
+    let merged = asm.lines().any(|l| ["measured,plain", "plain,measured", "measured=plain", "plain=measured"].iter().any(|equal| l.replace([' ', '\t'], "").ends_with(equal)));
+    assert!(merged || (!body("plain").is_empty() && body("plain") == body("measured")), "{:?}\n{:?}", body("plain"), body("measured"));
+    assert!(!asm.contains("rustscope_"), "{}", asm);
+    let built = fs::read_dir(program.target.join("release/build")).unwrap();
+    for entry in built {
+        assert!(!entry.unwrap().path().join("out/librustscope.a").exists(), "C was compiled");
+    }
+}
+
+#[test]
+fn benchmarks_are_listed_filtered_and_measured() {
+    let program = Crate::new(
+        "benches",
+        "default-features = true",
+        "[[bench]]\nname = \"all\"\npath = \"src/all.rs\"\nharness = false",
+    );
+
+    program.source("lib.rs", "").source(
+        "all.rs",
+        "use rustscope::{benchmark, black_box, Bencher};
+        #[benchmark] fn sum() -> u64 { (0..black_box(100u64)).map(black_box).sum() }
+        #[benchmark(name = \"sort it\")] fn sort(b: &mut Bencher) {
+            let numbers: Vec<u32> = (0..50).rev().collect();
+            b.items(50);
+            b.iter(|| { let mut copy = numbers.clone(); copy.sort_unstable(); copy });
+        }
+        rustscope::benchmark_main!();
+        ",
+    );
+    let listed = program.cargo(&["bench", "--offline", "--bench", "all", "--", "--list"]);
+    let said = text(&listed);
+    assert!(listed.status.success() && said.contains("sum") && said.contains("sort it"), "{}", said);
+    let measured = program.cargo(&["bench", "--offline", "--bench", "all", "--", "--quick", "--filter", "sort", "--json", "--output", "out.json"]);
+    assert!(measured.status.success(), "{}", text(&measured));
+    let json = fs::read_to_string(program.folder.join("out.json")).unwrap();
+    assert!(json.contains("\"sort it\"") && !json.contains("\"sum\"") && json.contains("\"mean_ns\""), "{}", json);
+}

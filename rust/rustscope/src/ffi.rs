@@ -3,6 +3,7 @@
 #![allow(non_camel_case_types)]
 
 use std::os::raw::{c_char, c_int, c_uint, c_void};
+use std::sync::atomic::AtomicU32;
 
 #[repr(C)]
 pub struct Site {
@@ -147,8 +148,9 @@ pub type PathFn = unsafe extern "C" fn(*const Function, c_uint, *mut c_void);
 pub type BudgetFn = unsafe extern "C" fn(*const c_char, u64, u64, *mut c_void);
 
 extern "C" {
-    /// Carries the ABI's number in its name: a library of another number does not link.
-    pub static rustscope_due_v1: u64;
+    /// Its lowest bit means off; any thread changes it. Carries the ABI's number in its name: a library of another number
+    /// does not link.
+    pub static rustscope_state_v1: AtomicU32;
 
     pub fn rustscope_enter(frame: *mut Frame, site: *mut Site);
     pub fn rustscope_leave(frame: *mut Frame);

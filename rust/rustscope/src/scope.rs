@@ -6,6 +6,10 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::raw::c_char;
 use std::ptr;
+use std::sync::atomic::Ordering;
+
+/// RUSTSCOPE_STATE_OFF
+const OFF: u32 = 1;
 
 /// One place in the source: static, filled by the macros. Strings end with a zero byte.
 #[repr(transparent)]
@@ -34,13 +38,6 @@ impl Site {
     }
 }
 
-#[allow(dead_code)] // being linked is its use
-struct AbiNumber(*const u64);
-unsafe impl Sync for AbiNumber {}
-#[used]
-#[allow(unused_unsafe)] // older compilers ask for it
-static ABI_NUMBER: AbiNumber = AbiNumber(unsafe { ptr::addr_of!(ffi::rustscope_due_v1) });
-
 /// Room for a scope on the stack of the function that it measures. The library finds scopes that were left without an
 /// end by where their frames lie, so a scope is entered in place and never moves.
 pub struct Scope(MaybeUninit<ffi::Frame>);
@@ -57,16 +54,17 @@ impl Scope {
 
     #[inline(always)]
     pub fn enter(&mut self, site: &'static Site) -> Open<'_> {
-        unsafe { ffi::rustscope_enter(self.0.as_mut_ptr(), site.as_ptr()) };
-        Open(self, PhantomData)
+        self.enter_if(true, site)
     }
 
     #[inline(always)]
     pub fn enter_if(&mut self, wanted: bool, site: &'static Site) -> Open<'_> {
-        if wanted {
-            return self.enter(site);
+        /* The library looks too; here it saves the call where measuring is off. */
+        if wanted && unsafe { ffi::rustscope_state_v1.load(Ordering::Relaxed) } & OFF == 0 {
+            unsafe { ffi::rustscope_enter(self.0.as_mut_ptr(), site.as_ptr()) };
+        } else {
+            unsafe { ptr::addr_of_mut!((*self.0.as_mut_ptr()).node).write(ptr::null_mut()) };
         }
-        unsafe { ptr::addr_of_mut!((*self.0.as_mut_ptr()).node).write(ptr::null_mut()) };
         Open(self, PhantomData)
     }
 }
@@ -74,6 +72,11 @@ impl Scope {
 impl Drop for Open<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        unsafe { ffi::rustscope_leave(self.0 .0.as_mut_ptr()) }
+        let frame = self.0 .0.as_mut_ptr();
+
+        // Either way in has set `node`.
+        if unsafe { !(*frame).node.is_null() } {
+            unsafe { ffi::rustscope_leave(frame) }
+        }
     }
 }

@@ -80,7 +80,7 @@ export function Header() {
             Export
           </MenuButton>
         )}
-        <button type="button" className="btn" onClick={pickFiles} aria-label="Open files" title="Open files (o)">Open</button>
+        <button type="button" className="btn" onClick={() => pickFiles()} aria-label="Open files" title="Open files (o)">Open</button>
         <button type="button" className="btn btn-quiet max-sm:hidden" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => store.set({ sheet: true })}>?</button>
         <button type="button" className="btn btn-quiet" data-testid="theme" aria-label={theme === 'dark' ? 'Light colours' : 'Dark colours'} title="Light or dark" onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}>
           <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">

@@ -14,7 +14,7 @@ export function Welcome() {
         <button
           type="button"
           data-testid="drop"
-          onClick={pickFiles}
+          onClick={() => pickFiles()}
           className="flex w-full cursor-pointer flex-col items-center rounded-lg border border-dashed border-line-strong bg-bg px-6 py-12 text-center hover:border-accent"
         >
           <Logo size={40} />

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { readFileSync } from 'node:fs';
-import { json, newPage, open, settled, startBrowser, state, untroubled } from './browser.mjs';
+import { join } from 'node:path';
+import { artefacts, json, newPage, open, settled, startBrowser, state, untroubled } from './browser.mjs';
 import { makeSession } from './session.mjs';
 
 let browser;
@@ -358,6 +359,26 @@ test('memory, threads, scopes and benchmarks have their panes', async () => {
   assert.match(await page.locator('[data-testid=scopes]').innerText(), /handle[\s\S]*Outliers/i);
   await page.locator('[data-testid=tab-benchmarks]').click();
   assert.match(await page.locator('[data-testid=benchmarks]').innerText(), /parse\/event[\s\S]*95 % interval/);
+  const tabs = await page.evaluate(() => globalThis.rustscope.get().tabs.length);
+  const now = await page.evaluate(() => { const { side } = globalThis.rustscope.tab.info; return { at: side.meta.startTs, median: side.benchmarks[0].medianNs }; });
+  const earlier = (days, factor) => {
+    const session = makeSession();
+    session.meta.start_ts = now.at - days * 86_400_000;
+    session.benchmarks[0].median_ns = now.median * factor;
+    return { name: `before-${days}.json`, mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(session)) };
+  };
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.locator('[data-testid=benchmarks] button', { hasText: 'Add earlier sessions' }).click()]);
+  await chooser.setFiles([earlier(1, 2), earlier(9, 4), { name: 'a.folded', mimeType: 'text/plain', buffer: Buffer.from('a;b 1\n') }]);
+  await page.waitForSelector('[data-testid=trend]');
+  await page.waitForFunction(() => !globalThis.rustscope.get().loading);
+  // The oldest first; this session against each of them; no tab was opened, and a file without benchmarks is said.
+  assert.match(await page.locator('[data-testid=benchmarks]').innerText(), /History of 3 sessions[\s\S]*before-9\.json[\s\S]*-75[\s\S]*before-1\.json[\s\S]*-50/);
+  assert.equal(await page.evaluate(() => globalThis.rustscope.get().tabs.length), tabs);
+  assert.match(await page.locator('[data-testid=message]').first().innerText(), /a\.folded holds no benchmarks/);
+  await page.screenshot({ path: join(artefacts, 'benchmark-history.png') });
+  await page.locator('[data-testid=message] button').first().click();
+  await page.locator('[data-testid=benchmarks] button', { hasText: 'Forget' }).click();
+  assert.equal(await page.locator('[data-testid=trend]').count(), 0);
   await untroubled(page);
 });
 

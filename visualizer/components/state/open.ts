@@ -58,18 +58,23 @@ export function openFiles(files: Iterable<File>): void {
   void store.load([...files].map((file) => ({ name: file.name, data: file })));
 }
 
-export function pickFiles(): void {
+export function pickFiles(take: (files: Iterable<File>) => void = openFiles): void {
   const input = document.createElement('input');
   input.type = 'file';
   input.multiple = true;
   input.hidden = true;
   input.onchange = () => {
-    openFiles(input.files ?? []);
+    take(input.files ?? []);
     input.remove();
   };
   input.oncancel = () => input.remove();
   document.body.append(input); // some browsers open no picker for an input outside the page
   input.click();
+}
+
+/** Saved sessions whose benchmarks become the history of the open one. */
+export function pickHistory(): void {
+  pickFiles((files) => void store.loadHistory([...files].map((file) => ({ name: file.name, data: file }))));
 }
 
 export function openPaste(event: ClipboardEvent): void {

@@ -8,7 +8,7 @@
  */
 import { useSyncExternalStore } from 'react';
 import type {
-  CompareView, Direction, InputFile, Insight, LoadProgress, ProfileInfo, RemoteFile, SpikeCause, TimelineEvent, TimeWindow, Topology, Transform, View, ViewRequest,
+  Benchmark, CompareView, Direction, InputFile, Insight, LoadProgress, ProfileInfo, RemoteFile, SpikeCause, TimelineEvent, TimeWindow, Topology, Transform, View, ViewRequest,
 } from '@/lib/model/types';
 import { ALL_LAYERS } from '@/lib/model/types';
 import type { Analyst } from '@/lib/worker/client';
@@ -79,8 +79,12 @@ export interface Compare {
   readonly error: string;
 }
 
+/** Benchmarks of a saved session that is not open (startTs in Unix ms): what a history needs, without its profile. */
+export interface PastRun { readonly session: string; readonly startTs: number; readonly benchmarks: readonly Benchmark[] }
+
 export interface AppState {
   readonly ready: boolean;
+  readonly history: readonly PastRun[];
   readonly tabs: readonly Tab[];
   readonly active: number;
   readonly compare: Compare | null;
@@ -106,7 +110,7 @@ function firstQuery(info: ProfileInfo): Query {
 
 export class Store {
   private state: AppState = {
-    ready: false, tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame',
+    ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame',
   };
   private readonly listeners = new Set<() => void>();
   private nextMessage = 1;
@@ -180,6 +184,38 @@ export class Store {
       this.set({ loading: null });
       if ((error as Error).name !== 'AbortError') this.say((error as Error).message, true);
     } finally {
+      if (this.cancel === cancel) this.cancel = null;
+    }
+  }
+
+  /** Reads the benchmarks of saved sessions for the history; their profiles are closed again. A session is kept once. */
+  async loadHistory(files: readonly InputFile[]): Promise<void> {
+    if (!this.analyst || !files.length) return;
+    this.cancel?.abort();
+    const cancel = (this.cancel = new AbortController());
+    const names = files.length === 1 ? files[0].name : `${files.length} files`;
+    this.set({ loading: { names, progress: null } });
+    try {
+      for (const file of files) {
+        const { profiles, errors } = await this.analyst.load([file], {
+          signal: cancel.signal,
+          onProgress: (progress) => this.state.loading && this.set({ loading: { names, progress } }),
+        });
+        for (const error of errors) this.say(`${error.file}: ${error.message}`, true);
+        for (const { id, side } of profiles) {
+          void this.analyst.ask('close', { profile: id });
+          if (!side.benchmarks.length) this.say(`${file.name} holds no benchmarks.`, true);
+          else {
+            const { startTs } = side.meta;
+            const others = this.state.history.filter((run) => run.session !== file.name || run.startTs !== startTs);
+            this.set({ history: [...others, { session: file.name, startTs, benchmarks: side.benchmarks }] });
+          }
+        }
+      }
+    } catch (error) {
+      if ((error as Error).name !== 'AbortError') this.say((error as Error).message, true);
+    } finally {
+      this.set({ loading: null });
       if (this.cancel === cancel) this.cancel = null;
     }
   }

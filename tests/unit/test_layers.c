@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "suite.h"
 
 static struct session *s;
@@ -150,5 +151,43 @@ START_TEST(some_functions_are_known_wherever_they_are_linked)
 }
 END_TEST
 
-SUITE("layers", rust_crates_come_from_the_path, rust_impls_lie_with_their_type_or_their_trait,
-      native_code_goes_by_its_object, some_functions_are_known_wherever_they_are_linked)
+/* The same modules in a session of COMMAND; the program's in the end. */
+static void check_under(const char *command, enum layer tool, enum layer program)
+{
+    static const char *const tools[] = {"/root/.rustup/toolchains/stable/bin/rustc", "/usr/bin/x86_64-linux-gnu-gcc-12",
+                                        "/opt/lib/librustc_driver-0123456789abcdef.so", "/usr/bin/ld.bfd",
+                                        "/home/me/work/target/debug/deps/libserde_derive-0123456789abcdef.so"};
+    uint32_t modules[5];
+    struct symbol_frame frame = {
+        .name = "cargo::ops::run", .linkage = "_RNx", .file = "src/cargo/ops.rs", .language = LANGUAGE_RUST};
+
+    set_up();
+    for (int i = 0; i < 5; i++)
+        modules[i] = calltree_module(&s->tree, strings_add_str(&s->strings, tools[i]), 0, NULL);
+    s->meta.argv = xcalloc(1, sizeof(*s->meta.argv));
+    s->meta.argv[0] = strings_add_str(&s->strings, command);
+    s->meta.argc = 1;
+    layer_rules_free(rules);
+    rules = layer_rules_new(s);
+    for (int i = 0; i < 5; i++) {
+        struct layer_verdict verdict = layer_of(rules, modules[i], &frame);
+
+        ck_assert_msg(verdict.layer == tool, "%s under %s: %s", tools[i], command, layer_name(verdict.layer));
+    }
+    check_rust("my_app::main", "src/main.rs", "my_app", program);
+    check_native(APP, "compute", "compute.c", program);
+    tear_down();
+}
+
+START_TEST(under_cargo_the_tools_that_build_are_no_code_of_the_user)
+{
+    check_under("cargo", LAYER_DEP, LAYER_USER);
+    check_under("/root/.cargo/bin/cargo", LAYER_DEP, LAYER_USER);
+    check_under("rustc", LAYER_USER, LAYER_USER);
+    check_under("./cargo-cult/run", LAYER_USER, LAYER_USER);
+}
+END_TEST
+
+SUITE("layers", under_cargo_the_tools_that_build_are_no_code_of_the_user, rust_crates_come_from_the_path,
+      rust_impls_lie_with_their_type_or_their_trait, native_code_goes_by_its_object,
+      some_functions_are_known_wherever_they_are_linked)

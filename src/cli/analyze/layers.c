@@ -18,12 +18,13 @@ enum object_kind {
     OBJECT_PROFILER,
     OBJECT_KERNEL,
     OBJECT_JIT,
+    OBJECT_BUILD_TOOL, /* what cargo runs before it runs the program */
 };
 
 static const enum layer layer_of_object[] = {
     [OBJECT_PROGRAM] = LAYER_USER,    [OBJECT_DEPENDENCY] = LAYER_DEP,  [OBJECT_STD] = LAYER_STD,
     [OBJECT_RUNTIME] = LAYER_RUNTIME, [OBJECT_ALLOCATOR] = LAYER_ALLOC, [OBJECT_PROFILER] = LAYER_PROFILER,
-    [OBJECT_KERNEL] = LAYER_KERNEL,   [OBJECT_JIT] = LAYER_USER,
+    [OBJECT_KERNEL] = LAYER_KERNEL,   [OBJECT_JIT] = LAYER_USER,        [OBJECT_BUILD_TOOL] = LAYER_DEP,
 };
 
 struct object {
@@ -306,6 +307,8 @@ static enum layer rust_layer(const struct object *object, const struct symbol_fr
         return LAYER_RUNTIME;
     if (contains_any(frame->file, toolchain_folders, COUNT(toolchain_folders)))
         return LAYER_STD; /* hashbrown and others that std is built with */
+    if (object->kind == OBJECT_BUILD_TOOL)
+        return LAYER_DEP;
     if (contains_any(frame->file, dependency_folders, COUNT(dependency_folders)))
         return LAYER_DEP;
     if (frame->file[0])
@@ -438,6 +441,55 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static const char *const build_tools[] = {
+    "cargo",
+    "cargo-*",
+    "rustup",
+    "rustc",
+    "rustdoc",
+    "clippy-driver",
+    "librustc_driver*",
+    "libLLVM*",
+    "rust-lld",
+    "ld.*",
+    "ld",
+    "lld",
+    "ld64*",
+    "mold",
+    "collect2",
+    "cc1*",
+    "as",
+    "ar",
+    "cc",
+    "c++",
+    "gcc*",
+    "g++*",
+    "clang*",
+    "build-script-*",
+    "build_script_*",
+};
+
+/* `rustscope -- cargo run` is meant to profile the program, so what cargo builds it with is not the user's code. */
+static bool is_run_by_cargo(const struct session *s)
+{
+    const char *name = s->meta.argc ? base_name(strings_get(&s->strings, s->meta.argv[0])) : "";
+
+    return !strcmp(name, "cargo") || starts_with(name, "cargo-");
+}
+
+/* `libserde_derive-0123456789abcdef.so`: a procedural macro, which runs inside of rustc. */
+static bool is_procedural_macro(const char *name)
+{
+    const char *dash = strrchr(name, '-');
+
+    return starts_with(name, "lib") && dash && strspn(dash + 1, "0123456789abcdef") == 16 && !strcmp(dash + 17, ".so");
+}
+
+static bool is_build_tool(const char *name)
+{
+    return MATCHES(name, strlen(name), build_tools) || strstr(name, "-linux-gnu-") || is_procedural_macro(name);
+}
+
 static bool is_program(const struct session *s, string_id path)
 {
     for (size_t i = 0; i < s->process_count; i++)
@@ -453,6 +505,8 @@ static enum object_kind kind_of(const struct session *s, const struct module *mo
     for (size_t i = 0; i < COUNT(known_objects); i++)
         if (starts_with(name, known_objects[i].start))
             return known_objects[i].kind;
+    if (is_run_by_cargo(s) && is_build_tool(name))
+        return OBJECT_BUILD_TOOL;
     if (is_program(s, module->path) || !strstr(name, ".so"))
         return OBJECT_PROGRAM;
     return MATCHES(path, strlen(path), system_folders) ? OBJECT_DEPENDENCY : OBJECT_PROGRAM;

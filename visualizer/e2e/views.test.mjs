@@ -43,7 +43,7 @@ const clickFrame = async (name) => {
 };
 const brush = async (from, to) => {
   const box = await page.locator('[data-testid=timeline]').boundingBox();
-  const plot = box.width - 96 - 64;
+  const plot = box.width - 96 - 80;
   const x = (share) => box.x + 96 + plot * share;
   await page.mouse.move(x(from), box.y + 60);
   await page.mouse.down();
@@ -69,6 +69,17 @@ test('a session shows its facts, timeline, flame graph and tables', async () => 
   });
   assert.ok(painted > 6, `only ${painted} colours on the canvas`);
   await untroubled(page);
+});
+
+test('the value of a lane stands beside the lane, not in it', async () => {
+  await open(page, [json('busy.json', (() => {
+    const busy = makeSession();
+    for (const key of Object.keys(busy.timeline)) if (/alloc|read|write/.test(key) && Array.isArray(busy.timeline[key])) busy.timeline[key] = busy.timeline[key].map((value) => value * 29.7);
+    return busy;
+  })())]);
+  const labels = await page.evaluate(() => [...document.querySelectorAll('[data-testid=lane-value]')].flatMap((box) => [...box.children].map((label) => ({ text: label.textContent, over: box.getBoundingClientRect().left - label.getBoundingClientRect().left }))));
+  assert.ok(labels.some(({ text }) => text.length >= 9), JSON.stringify(labels));
+  for (const { text, over } of labels) assert.ok(over <= -6, `${text} begins ${-over} px beside its lane`);
 });
 
 test('brushing re-filters the flame graph, the tables and the status line; a click outside takes it back', async () => {

@@ -14,7 +14,7 @@ import { observeSize } from '../ui/observeSize';
 import { axisEnd, decimate, lanesOf, niceStep, type Lane } from './lanes';
 
 const GUTTER = 96;
-const RIGHT = 64;
+const RIGHT = 80; // "1,008 MB/s" and its margin
 const AXIS = 20;
 
 type Grip = 'new' | 'move' | 'from' | 'to';
@@ -239,7 +239,7 @@ function LaneLegend({ lane, top, height, at }: { lane: Lane; top: number; height
       <div className="pointer-events-none absolute left-3 flex items-center truncate text-2xs text-muted" style={{ top, height, width: GUTTER - 16 }} title={lane.series.map((one) => one.label).join(', ')}>
         {lane.label}
       </div>
-      <div className="pointer-events-none absolute right-2 flex flex-col items-end justify-center text-right text-2xs leading-3 text-muted" style={{ top, height, width: RIGHT - 8 }}>
+      <div data-testid="lane-value" className="pointer-events-none absolute right-2 flex flex-col items-end justify-center text-right text-2xs leading-3 text-muted" style={{ top, height, width: RIGHT - 8 }}>
         {at >= 0 ? values.map((value, i) => <span key={i} className={i ? '' : 'font-medium text-fg'}>{lane.format(value)}</span>) : <span>{lane.format(lane.max)}</span>}
       </div>
     </>

@@ -39,13 +39,30 @@ impl Crate {
     }
 
     fn cargo(&self, arguments: &[&str]) -> Output {
+        self.cargo_with(arguments, &[])
+    }
+
+    fn cargo_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(arguments)
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_NET_OFFLINE", "true")
+            .env_remove("RUSTSCOPE_LIB_DIR")
+            .env_remove("RUSTSCOPE_PKG_CONFIG")
+            .envs(environment.iter().copied())
             .output()
             .unwrap()
+    }
+}
+
+impl Crate {
+    /// What build.rs has compiled.
+    fn built_library(&self, profile: &str) -> Option<PathBuf> {
+        fs::read_dir(self.target.join(profile).join("build"))
+            .ok()?
+            .map(|entry| entry.unwrap().path().join("out/librustscope.a"))
+            .find(|path| path.exists())
     }
 }
 
@@ -128,10 +145,7 @@ fn without_the_feature_nothing_is_left() {
     let merged = asm.lines().any(|l| ["measured,plain", "plain,measured", "measured=plain", "plain=measured"].iter().any(|equal| l.replace([' ', '\t'], "").ends_with(equal)));
     assert!(merged || (!body("plain").is_empty() && body("plain") == body("measured")), "{:?}\n{:?}", body("plain"), body("measured"));
     assert!(!asm.contains("rustscope_"), "{}", asm);
-    let built = fs::read_dir(program.target.join("release/build")).unwrap();
-    for entry in built {
-        assert!(!entry.unwrap().path().join("out/librustscope.a").exists(), "C was compiled");
-    }
+    assert_eq!(program.built_library("release"), None, "C was compiled");
 }
 
 #[test]
@@ -161,4 +175,49 @@ fn benchmarks_are_listed_filtered_and_measured() {
     assert!(measured.status.success(), "{}", text(&measured));
     let json = fs::read_to_string(program.folder.join("out.json")).unwrap();
     assert!(json.contains("\"sort it\"") && !json.contains("\"sum\"") && json.contains("\"mean_ns\""), "{}", json);
+}
+
+#[test]
+fn an_installed_library_is_linked_when_it_is_asked_for() {
+    let program = Crate::new("installed", "default-features = true", "");
+    let folder = program.folder.join("lib");
+    let place = folder.to_str().unwrap();
+    let by_pkg_config = [("RUSTSCOPE_PKG_CONFIG", "1"), ("PKG_CONFIG_PATH", place), ("PKG_CONFIG_LIBDIR", place)];
+
+    program.source(
+        "main.rs",
+        "fn main() {
+            rustscope::profile_block!(\"once\", ());
+            println!(\"{} call\", rustscope::Snapshot::take().unwrap().function(\"once\").unwrap().calls);
+        }",
+    );
+    assert!(program.cargo(&["build", "--offline"]).status.success());
+    fs::create_dir(&folder).unwrap();
+    fs::rename(program.built_library("debug").unwrap(), folder.join("librustscope.a")).unwrap();
+
+    let run = |environment: &[(&str, &str)]| {
+        let _ = fs::remove_dir_all(&program.target);
+        program.cargo_with(&["run", "--offline"], environment)
+    };
+    let linked = run(&[("RUSTSCOPE_LIB_DIR", place), ("RUSTSCOPE_STATIC", "1")]);
+    assert!(text(&linked).contains("1 call"), "{}", text(&linked));
+    assert_eq!(program.built_library("debug"), None);
+
+    if Command::new("pkg-config").arg("--version").output().is_ok() {
+        let missing = run(&by_pkg_config);
+        assert!(!missing.status.success() && text(&missing).contains("pkg-config knows no rustscope"), "{}", text(&missing));
+        fs::write(
+            folder.join("rustscope.pc"),
+            format!("Name: rustscope\nDescription: x\nVersion: 0.1.0\nLibs: -L{} -lrustscope\n", place),
+        )
+        .unwrap();
+        let linked = run(&by_pkg_config);
+        assert!(text(&linked).contains("1 call"), "{}", text(&linked));
+        assert_eq!(program.built_library("debug"), None);
+    }
+
+    let nothing = run(&[("RUSTSCOPE_LIB_DIR", "/nowhere"), ("RUSTSCOPE_STATIC", "1")]);
+    assert!(!nothing.status.success());
+    let no_compiler = run(&[("CC", "/nowhere/cc")]);
+    assert!(text(&no_compiler).contains("cannot be run"), "{}", text(&no_compiler));
 }

@@ -1,4 +1,4 @@
-//! The part of include/rustscope.h that this crate calls. Layouts are the header's.
+//! The part of include/rustscope.h that this crate calls. Layouts are the header's; the test below asks a C compiler.
 
 #![allow(non_camel_case_types)]
 
@@ -188,4 +188,44 @@ extern "C" {
     pub fn rustscope_bench_stop(bench: *mut Bench);
     pub fn rustscope_bench_register(entry: *mut BenchEntry);
     pub fn rustscope_bench_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+    use std::process::Command;
+
+    /// The header's structs, as the C compiler lays them out.
+    #[test]
+    fn structs_are_as_large_as_the_headers() {
+        let structs = [
+            ("site", size_of::<Site>()),
+            ("frame", size_of::<Frame>()),
+            ("task", size_of::<Task>()),
+            ("allocations", size_of::<Allocations>()),
+            ("function", size_of::<Function>()),
+            ("info", size_of::<Info>()),
+            ("bench", size_of::<Bench>()),
+            ("bench_config", size_of::<BenchConfig>()),
+            ("bench_entry", size_of::<BenchEntry>()),
+        ];
+        let folder = std::env::temp_dir();
+        let source = folder.join(format!("rustscope-layout-{}.c", std::process::id()));
+        let text: String = structs
+            .iter()
+            .map(|(name, size)| {
+                format!("_Static_assert(sizeof(struct rustscope_{name}) == {size}, \"{name}\");\n", name = name, size = size)
+            })
+            .collect();
+
+        std::fs::write(&source, format!("#include <rustscope.h>\n{}", text)).unwrap();
+        let compiled = Command::new("cc")
+            .args(["-fsyntax-only", "-I", concat!(env!("CARGO_MANIFEST_DIR"), "/csrc/include")])
+            .arg(&source)
+            .output()
+            .unwrap();
+        std::fs::remove_file(&source).unwrap();
+        assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    }
 }

@@ -221,3 +221,34 @@ fn an_installed_library_is_linked_when_it_is_asked_for() {
     let no_compiler = run(&[("CC", "/nowhere/cc")]);
     assert!(text(&no_compiler).contains("cannot be run"), "{}", text(&no_compiler));
 }
+
+#[test]
+fn the_report_is_written_however_main_ends() {
+    let program = Crate::new("ends", "default-features = true", "");
+
+    program.source(
+        "main.rs",
+        "fn main() -> Result<(), String> {
+            rustscope::profile_block!(\"measured\", ());
+            match std::env::args().nth(1).unwrap().as_str() {
+                \"exit\" => std::process::exit(3),
+                \"panic\" => panic!(\"as planned\"),
+                \"error\" => Err(\"as planned\".to_string()),
+                _ => Ok(()),
+            }
+        }",
+    );
+    assert!(program.cargo(&["build", "--offline"]).status.success());
+    for (how, status) in [("return", 0), ("error", 1), ("exit", 3), ("panic", 101)] {
+        let report = program.folder.join(format!("{}.json", how));
+        let output = Command::new(program.target.join("debug/ends")).arg(how).env("RUSTSCOPE_OUT", &report).output().unwrap();
+
+        assert_eq!(output.status.code(), Some(status), "{}", text(&output));
+        let json = fs::read_to_string(&report).unwrap_or_else(|e| panic!("{}: {}", how, e));
+        assert!(json.contains("\"measured\""), "{}: {}", how, json);
+    }
+    /* With neither the command nor RUSTSCOPE_OUT nothing is written. */
+    let before = fs::read_dir(&program.folder).unwrap().count();
+    Command::new(program.target.join("debug/ends")).arg("return").current_dir(&program.folder).env_remove("RUSTSCOPE_OUT").output().unwrap();
+    assert_eq!(fs::read_dir(&program.folder).unwrap().count(), before);
+}

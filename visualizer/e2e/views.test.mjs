@@ -393,6 +393,20 @@ test('memory, threads, scopes and benchmarks have their panes', async () => {
   await untroubled(page);
 });
 
+test('a benchmark of the runner: throughput in words, what disturbs it, and its tasks', async () => {
+  const bench = makeSession();
+  Object.assign(bench.benchmarks[0], { throughput: { bytes_per_sec: 2.5e9, items_per_sec: 1200 }, settled: false, profiled: true });
+  bench.async_tasks = [{ name: 'fetch', process: 0, started: 12, completed: 9, cancelled: 3, polls: 40, busy_ns: 1e6, idle_ns: 3e6, scheduled_ns: 5e5, first_poll_delay_ns: 1e4, max_poll_ns: 2e5, lifetime_ns: 4e6 }];
+  await open(page, [json('bench.json', bench)]);
+  await page.locator('[data-testid=tab-benchmarks]').click();
+  const text = await page.locator('[data-testid=benchmarks]').innerText();
+  for (const part of [/2\.50? GB\/s/, /1,200 items\/s/, /went on changing/, /sampled meanwhile/]) assert.match(text, part);
+  await page.locator('[data-testid=tab-scopes]').click();
+  const task = page.locator('[data-testid=scopes] li', { hasText: 'fetch' });
+  assert.match(await task.innerText(), /40 polls[\s\S]*25/);
+  assert.match(await task.getAttribute('title'), /12 started, 9 completed, 3 cancelled; longest poll 200 µs; waited 500 µs/);
+});
+
 test('panes without data say what would fill them, and the command', async () => {
   await open(page, [{ name: 'a.folded', data: 'main;work 3\nmain;rest 1\n' }]);
   for (const [tab, command] of [['memory', /rustscope -- /], ['threads', /rustscope -- /], ['scopes', /rustscope_scope/], ['benchmarks', /rustscope bench/]]) {

@@ -5,7 +5,7 @@
  * sessions and in saved ones that were added, by the time of their recording.
  */
 import type { Benchmark } from '@/lib/model/types';
-import { count, nanos, pct } from '../format';
+import { bytes, count, nanos, pct } from '../format';
 import { pickHistory } from '../state/open';
 import { store, useApp, useTab } from '../state/store';
 import { Empty } from '../ui/Pane';
@@ -55,7 +55,9 @@ function Card({ bench, runs, startTs }: { bench: Benchmark; runs: readonly Run[]
         <div><dt className="text-2xs">runs</dt><dd className="text-fg">{count(bench.iterations)} after {count(bench.warmup)}</dd></div>
       </dl>
       {odd > 0 && <p className="mt-1 text-muted">{odd} outliers: {outliers.highSevere + outliers.lowSevere} severe, {outliers.highMild + outliers.lowMild} mild</p>}
-      {bench.throughput.map((one) => <p key={one.label} className="mt-1 text-muted">{one.label}: {count(one.value)}</p>)}
+      {bench.throughput.map((one) => <p key={one.label} className="mt-1 text-muted">{throughput(one.label, one.value)}</p>)}
+      {!bench.settled && <p className="mt-1 text-bad">The time went on changing after the warm-up: read the median with care.</p>}
+      {bench.profiled && <p className="mt-1 text-muted">Stacks were sampled meanwhile; that time is in these figures.</p>}
       {runs.length > 0 && <Trend runs={[...runs, { session: 'this session', startTs, bench }].sort((a, b) => (a.startTs || 0) - (b.startTs || 0))} bench={bench} />}
       {runs.map(({ session, startTs: at, bench: other }, i) => (
         <p key={i} className="mt-1 flex gap-2">
@@ -67,6 +69,13 @@ function Card({ bench, runs, startTs }: { bench: Benchmark; runs: readonly Run[]
       ))}
     </section>
   );
+}
+
+/** The runner's own measures in words; what a program named itself stays as it is. */
+function throughput(label: string, value: number): string {
+  if (label === 'bytes_per_sec') return `${bytes(value)}/s`;
+  if (label === 'items_per_sec') return `${count(value)} items/s`;
+  return `${label}: ${count(value)}`;
 }
 
 function Histogram({ bench }: { bench: Benchmark }) {

@@ -63,7 +63,7 @@ export function Scopes() {
           {asyncTasks.length > 0 && (
             <Panel title="Tasks">
               <ul>{asyncTasks.slice(0, 30).map((one, i) => (
-                <li key={i} className="flex gap-2"><span className="min-w-0 flex-1 truncate" title={one.name}>{one.name}</span><span>{count(one.polls)} polls</span><span className="w-20 text-right text-muted">{pct(one.busyNs / (one.busyNs + one.idleNs))} busy</span></li>
+                <li key={i} className="flex gap-2" title={`${one.name}: ${count(one.started)} started, ${count(one.completed)} completed, ${count(one.cancelled)} cancelled; longest poll ${nanos(one.maxPollNs)}; waited ${nanos(one.scheduledNs)} for a thread`}><span className="min-w-0 flex-1 truncate">{one.name}</span><span>{count(one.polls)} polls</span><span className="w-20 text-right text-muted">{pct(one.busyNs / (one.busyNs + one.idleNs))} busy</span></li>
               ))}</ul>
             </Panel>
           )}

@@ -210,7 +210,8 @@ export interface Benchmark {
   readonly minNs: number; readonly maxNs: number;
   readonly outliers: { readonly lowMild: number; readonly lowSevere: number; readonly highMild: number; readonly highSevere: number };
   readonly throughput: readonly { readonly label: string; readonly value: number }[];
-  readonly samplesNs: Float64Array; readonly profiled: boolean;
+  readonly samplesNs: Float64Array; readonly profiled: boolean; /* stacks were sampled meanwhile */
+  readonly settled: boolean; // false: the time went on changing through the warm-up
 }
 
 export interface Leak { readonly bytes: number; readonly count: number; readonly node: NodeId; readonly firstMs: number; readonly lastMs: number; readonly process: number; readonly name: string }

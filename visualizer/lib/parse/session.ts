@@ -549,7 +549,7 @@ function benchmark(o: JsonObject, name: string): ProfileSide['benchmarks'][numbe
       lowMild: asNumber(outliers.get('low_mild'), 0), lowSevere: asNumber(outliers.get('low_severe'), 0), highMild: asNumber(outliers.get('high_mild'), 0), highSevere: asNumber(outliers.get('high_severe'), 0),
     },
     throughput: Array.from(asObject(o.get('throughput')), ([label, value]) => ({ label, value: asNumber(value) })),
-    samplesNs: asNumbers(o.get('samples_ns')), profiled: o.get('profiled') === true,
+    samplesNs: asNumbers(o.get('samples_ns')), profiled: o.get('profiled') === true, settled: o.get('settled') !== false,
   };
 }
 

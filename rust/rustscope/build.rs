@@ -83,7 +83,9 @@ fn compile() {
     let platform = match env::var("CARGO_CFG_TARGET_OS").unwrap_or_default().as_str() {
         "linux" | "android" => "linux",
         "macos" | "ios" => "darwin",
-        other => fail(&format!("librustscope does not know the system {}; turn the feature `enabled` off there", other)),
+        other => {
+            fail(&format!("librustscope does not know the system {}; turn the feature `enabled` off there", other))
+        }
     };
     let compiler = tool("CC", &["cc", "gcc", "clang"]);
     let archive = out.join("librustscope.a");

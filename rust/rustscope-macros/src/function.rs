@@ -97,7 +97,10 @@ impl Function {
                 _ if matches!(tokens.get(at), Some(TokenTree::Literal(_))) => {}
                 _ => {
                     let span = tokens.get(at).map_or(start, TokenTree::span);
-                    return error(span, "`#[profile]` stands before a function; for an `impl` or a `mod` there is `#[profile_all]`");
+                    return error(
+                        span,
+                        "`#[profile]` stands before a function; for an `impl` or a `mod` there is `#[profile_all]`",
+                    );
                 }
             }
             at += 1;

@@ -1,7 +1,8 @@
 //! `#[profile_all]`: the functions of an `impl` block or of a module.
 
 use crate::function::{
-    after_angles, after_attributes, after_visibility, is_group, is_punct, measured_by_own_name, unwrapped, word, Function,
+    after_angles, after_attributes, after_visibility, is_group, is_punct, measured_by_own_name, unwrapped, word,
+    Function,
 };
 use crate::{error, Result};
 use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -155,7 +156,9 @@ fn measured_inside(mut item: Vec<TokenTree>, place: &str, skip: &[String]) -> Re
     let mut inside = TokenStream::new();
     let body = match item.pop() {
         Some(TokenTree::Group(group)) => group,
-        _ => return error(Span::call_site(), "`#[profile_all]` needs the items: a `mod` with its braces, or an `impl`"),
+        _ => {
+            return error(Span::call_site(), "`#[profile_all]` needs the items: a `mod` with its braces, or an `impl`")
+        }
     };
     let stream: Vec<TokenTree> = body.stream().into_iter().collect();
     let mut at = 0;

@@ -215,7 +215,11 @@ mod tests {
         let text: String = structs
             .iter()
             .map(|(name, size)| {
-                format!("_Static_assert(sizeof(struct rustscope_{name}) == {size}, \"{name}\");\n", name = name, size = size)
+                format!(
+                    "_Static_assert(sizeof(struct rustscope_{name}) == {size}, \"{name}\");\n",
+                    name = name,
+                    size = size
+                )
             })
             .collect();
 

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-
 mod alloc;
 mod bench;
 #[cfg(feature = "enabled")]

@@ -42,7 +42,11 @@ fn figures_are_in_order() {
     let f = figures("ordered");
     assert_eq!((f.calls, f.timed_calls, f.max_depth), (500, 500, 1));
     assert!(f.self_ns <= f.total_ns && f.self_ns > 0.0);
-    assert!(f.min_ns <= f.p50_ns * 1.02 && f.p50_ns <= f.p95_ns && f.p95_ns <= f.p99_ns && f.p99_ns <= f.max_ns * 1.02, "{:?}", f);
+    assert!(
+        f.min_ns <= f.p50_ns * 1.02 && f.p50_ns <= f.p95_ns && f.p95_ns <= f.p99_ns && f.p99_ns <= f.max_ns * 1.02,
+        "{:?}",
+        f
+    );
     assert!(f.min_ns <= f.mean_ns && f.mean_ns <= f.max_ns && f.stddev_ns > 0.0);
 }
 
@@ -191,7 +195,11 @@ fn the_timeline_is_off_until_it_is_asked_for_and_in_order() {
     rustscope::timeline_enable(0).unwrap();
     assert_eq!(rustscope::timeline_write(&path, TimelineFormat::Ndjson).unwrap(), 0);
     let text = taken(&path);
-    let names: Vec<bool> = text.lines().filter(|l| l.contains("timeline\"") || l.contains("within\"")).map(|l| l.contains("within")).collect();
+    let names: Vec<bool> = text
+        .lines()
+        .filter(|l| l.contains("timeline\"") || l.contains("within\""))
+        .map(|l| l.contains("within"))
+        .collect();
     assert!(!text.contains("before the timeline"), "{}", text);
     assert_eq!(names, [false, true].repeat(5), "{}", text);
 }

@@ -94,7 +94,13 @@ fn what_cannot_be_measured_is_refused_in_a_sentence_at_its_place() {
 
         assert!(!output.status.success(), "compiles: {}", item);
         assert!(said.contains(sentence), "{} gives {}", item, said);
-        assert!(at == "f" || said.contains(&format!("src/lib.rs:3:{}", column)), "{} not at {}: {}", item, column, said);
+        assert!(
+            at == "f" || said.contains(&format!("src/lib.rs:3:{}", column)),
+            "{} not at {}: {}",
+            item,
+            column,
+            said
+        );
     }
 }
 
@@ -142,8 +148,17 @@ fn without_the_feature_nothing_is_left() {
             .collect()
     };
     /* Equal code may be one function with two names. */
-    let merged = asm.lines().any(|l| ["measured,plain", "plain,measured", "measured=plain", "plain=measured"].iter().any(|equal| l.replace([' ', '\t'], "").ends_with(equal)));
-    assert!(merged || (!body("plain").is_empty() && body("plain") == body("measured")), "{:?}\n{:?}", body("plain"), body("measured"));
+    let merged = asm.lines().any(|l| {
+        ["measured,plain", "plain,measured", "measured=plain", "plain=measured"]
+            .iter()
+            .any(|equal| l.replace([' ', '\t'], "").ends_with(equal))
+    });
+    assert!(
+        merged || (!body("plain").is_empty() && body("plain") == body("measured")),
+        "{:?}\n{:?}",
+        body("plain"),
+        body("measured")
+    );
     assert!(!asm.contains("rustscope_"), "{}", asm);
     assert_eq!(program.built_library("release"), None, "C was compiled");
 }
@@ -171,7 +186,19 @@ fn benchmarks_are_listed_filtered_and_measured() {
     let listed = program.cargo(&["bench", "--offline", "--bench", "all", "--", "--list"]);
     let said = text(&listed);
     assert!(listed.status.success() && said.contains("sum") && said.contains("sort it"), "{}", said);
-    let measured = program.cargo(&["bench", "--offline", "--bench", "all", "--", "--quick", "--filter", "sort", "--json", "--output", "out.json"]);
+    let measured = program.cargo(&[
+        "bench",
+        "--offline",
+        "--bench",
+        "all",
+        "--",
+        "--quick",
+        "--filter",
+        "sort",
+        "--json",
+        "--output",
+        "out.json",
+    ]);
     assert!(measured.status.success(), "{}", text(&measured));
     let json = fs::read_to_string(program.folder.join("out.json")).unwrap();
     assert!(json.contains("\"sort it\"") && !json.contains("\"sum\"") && json.contains("\"mean_ns\""), "{}", json);
@@ -205,7 +232,11 @@ fn an_installed_library_is_linked_when_it_is_asked_for() {
 
     if Command::new("pkg-config").arg("--version").output().is_ok() {
         let missing = run(&by_pkg_config);
-        assert!(!missing.status.success() && text(&missing).contains("pkg-config knows no rustscope"), "{}", text(&missing));
+        assert!(
+            !missing.status.success() && text(&missing).contains("pkg-config knows no rustscope"),
+            "{}",
+            text(&missing)
+        );
         fs::write(
             folder.join("rustscope.pc"),
             format!("Name: rustscope\nDescription: x\nVersion: 0.1.0\nLibs: -L{} -lrustscope\n", place),
@@ -241,7 +272,8 @@ fn the_report_is_written_however_main_ends() {
     assert!(program.cargo(&["build", "--offline"]).status.success());
     for (how, status) in [("return", 0), ("error", 1), ("exit", 3), ("panic", 101)] {
         let report = program.folder.join(format!("{}.json", how));
-        let output = Command::new(program.target.join("debug/ends")).arg(how).env("RUSTSCOPE_OUT", &report).output().unwrap();
+        let output =
+            Command::new(program.target.join("debug/ends")).arg(how).env("RUSTSCOPE_OUT", &report).output().unwrap();
 
         assert_eq!(output.status.code(), Some(status), "{}", text(&output));
         let json = fs::read_to_string(&report).unwrap_or_else(|e| panic!("{}: {}", how, e));
@@ -249,6 +281,11 @@ fn the_report_is_written_however_main_ends() {
     }
     /* With neither the command nor RUSTSCOPE_OUT nothing is written. */
     let before = fs::read_dir(&program.folder).unwrap().count();
-    Command::new(program.target.join("debug/ends")).arg("return").current_dir(&program.folder).env_remove("RUSTSCOPE_OUT").output().unwrap();
+    Command::new(program.target.join("debug/ends"))
+        .arg("return")
+        .current_dir(&program.folder)
+        .env_remove("RUSTSCOPE_OUT")
+        .output()
+        .unwrap();
     assert_eq!(fs::read_dir(&program.folder).unwrap().count(), before);
 }

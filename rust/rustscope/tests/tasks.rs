@@ -173,7 +173,9 @@ fn a_future_that_is_dropped_before_its_end_counts_as_cancelled() {
     let tasks = &json[json.find("\"async_tasks\"").unwrap()..];
     let ours = &tasks[tasks.find("given up").unwrap()..];
     let number = |field: &str| -> u64 {
-        let at = ours.find(&format!("\"{}\":", field)).unwrap_or_else(|| panic!("no {} in {}", field, ours)) + field.len() + 3;
+        let at = ours.find(&format!("\"{}\":", field)).unwrap_or_else(|| panic!("no {} in {}", field, ours))
+            + field.len()
+            + 3;
         ours[at..].trim_start().chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
     };
     assert_eq!((number("cancelled"), number("polls")), (4, 3));

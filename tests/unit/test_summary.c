@@ -57,9 +57,9 @@ static void add_allocations(struct session *s)
     int32_t node = CALLTREE_NO_NODE;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        node = calltree_child(&s->tree, node,
-                              calltree_named_frame(&s->tree, strings_add_str(&s->strings, names[i]),
-                                                   i == 4 ? LAYER_ALLOC : LAYER_USER));
+        node = calltree_child(
+            &s->tree, node,
+            calltree_named_frame(&s->tree, strings_add_str(&s->strings, names[i]), i == 4 ? LAYER_ALLOC : LAYER_USER));
     s->allocations.measured = true;
     s->allocations.total_allocations = 5310000;
     s->allocations.total_bytes = 412000000;
@@ -150,7 +150,8 @@ START_TEST(golden_pages)
         const char *name;
         struct summary_options options;
     } pages[] = {
-        {"summary_100.txt", {.cols = 100, .charset = CHARSET_UTF8, .path = "rustscope-last.json", .path_bytes = 412000}},
+        {"summary_100.txt",
+         {.cols = 100, .charset = CHARSET_UTF8, .path = "rustscope-last.json", .path_bytes = 412000}},
         {"summary_60.txt", {.cols = 60, .charset = CHARSET_UTF8, .path = "rustscope-last.json", .path_bytes = 412000}},
         {"summary_80_ascii.txt", {.cols = 80, .charset = CHARSET_ASCII, .path = "a.json", .path_bytes = 412000}},
         {"summary_window.txt",
@@ -173,7 +174,10 @@ START_TEST(no_line_is_wider_than_the_page)
     struct session *s = sample_session();
 
     for (int cols = 1; cols <= 120; cols++) {
-        struct summary_options options = {.cols = cols, .charset = CHARSET_UTF8, .path = "a/very/long/path/to/some/where/deep/in/a/tree/rustscope-last.json", .path_bytes = 1};
+        struct summary_options options = {.cols = cols,
+                                          .charset = CHARSET_UTF8,
+                                          .path = "a/very/long/path/to/some/where/deep/in/a/tree/rustscope-last.json",
+                                          .path_bytes = 1};
         int most = cols < 60 ? 60 : cols > 100 ? 100 : cols;
         char *text = page_text(s, &options), *rest = text;
 
@@ -250,6 +254,27 @@ START_TEST(totals_prefer_clocks_over_the_timeline)
 }
 END_TEST
 
+START_TEST(the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)
+{
+    struct session *s = session_new(0, 0);
+    struct totals t;
+
+    for (uint64_t i = 0; i < 10; i++)
+        series_put(&s->timeline, METRIC_ANON_BYTES, i * SECOND / 10, 10e6);
+    for (uint64_t reading = 0; reading < 5; reading++)
+        series_put(&s->timeline, METRIC_ANON_BYTES, SECOND, 0);
+    s->duration_ns = SECOND + SECOND / 50;
+    totals_compute(s, &t);
+    ck_assert_double_eq_tol(t.heap_avg_bytes, 10e6 / 1.02, 1);
+    totals_compute_window(s, SECOND / 2, 2 * SECOND, &t);
+    ck_assert_double_eq_tol(t.heap_avg_bytes, 5e6 / 0.52, 1);
+    s->duration_ns = 0;
+    totals_compute(s, &t);
+    ck_assert_double_eq_tol(t.heap_avg_bytes, 100e6 / 11, 1);
+    session_free(s);
+}
+END_TEST
+
 static void set_up_locale(void) __attribute__((constructor));
 static void set_up_locale(void)
 {
@@ -257,4 +282,5 @@ static void set_up_locale(void)
 }
 
 SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
-      an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline)
+      an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline,
+      the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)

@@ -9,9 +9,25 @@ struct extent {
     size_t most_at;
 };
 
-static struct extent measure(const struct series *series, size_t column, size_t from, size_t to)
+static double overlap_ns(const struct series *series, size_t point, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t begin = point * series->interval_ns, end = begin + series->interval_ns;
+
+    begin = begin > from_ns ? begin : from_ns;
+    end = end < to_ns ? end : to_ns;
+    return end > begin ? (double)(end - begin) : 0;
+}
+
+/*
+ * Over the points that FROM_NS..TO_NS touches. A mean weighs a point by its time in the window, up to ENDS_NS: the last
+ * point is seldom a whole one, and a file does not tell how many readings were in it.
+ */
+static struct extent measure(const struct series *series, size_t column, uint64_t from_ns, uint64_t to_ns,
+                             uint64_t ends_ns)
 {
     struct extent e = {NAN, NAN, NAN, NAN, NAN, 0};
+    size_t from = (size_t)(from_ns / series->interval_ns);
+    size_t to = (size_t)((to_ns + series->interval_ns - 1) / series->interval_ns);
     double sum = 0, weighted = 0, weights = 0;
     size_t known = 0;
 
@@ -21,7 +37,7 @@ static struct extent measure(const struct series *series, size_t column, size_t 
 
         if (!isfinite(value))
             continue;
-        weight = series->columns[column].weight[i];
+        weight = overlap_ns(series, i, from_ns, to_ns < ends_ns ? to_ns : ends_ns);
         weighted += value * weight;
         weights += weight;
         sum += value;
@@ -40,6 +56,12 @@ static struct extent measure(const struct series *series, size_t column, size_t 
     return e;
 }
 
+/* The most of the whole series. */
+static double most(const struct series *series, size_t column)
+{
+    return measure(series, column, 0, series->count * series->interval_ns, 0).most;
+}
+
 enum metric totals_heap_metric(const struct session *s)
 {
     return s->allocations.measured ? METRIC_HEAP_BYTES : METRIC_ANON_BYTES;
@@ -53,12 +75,12 @@ static bool lived(uint64_t start_ns, uint64_t end_ns, uint64_t from_ns, uint64_t
 void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t to_ns, struct totals *t)
 {
     const struct series *line = &s->timeline;
-    size_t from = (size_t)(from_ns / line->interval_ns);
-    size_t to = (size_t)((to_ns + line->interval_ns - 1) / line->interval_ns);
-    struct extent cpu = measure(line, METRIC_CPU_PCT, from, to);
-    struct extent heap = measure(line, totals_heap_metric(s), from, to);
-    struct extent fds = measure(line, METRIC_OPEN_FDS, from, to);
-    struct extent threads = measure(line, METRIC_THREADS, from, to);
+    /* In a checkpoint the run has no length yet. */
+    uint64_t ends_ns = s->duration_ns ? s->duration_ns : UINT64_MAX;
+    struct extent cpu = measure(line, METRIC_CPU_PCT, from_ns, to_ns, ends_ns);
+    struct extent heap = measure(line, totals_heap_metric(s), from_ns, to_ns, ends_ns);
+    struct extent fds = measure(line, METRIC_OPEN_FDS, from_ns, to_ns, ends_ns);
+    struct extent threads = measure(line, METRIC_THREADS, from_ns, to_ns, ends_ns);
 
     *t = (struct totals){
         .cpu_avg_pct = cpu.mean,
@@ -68,15 +90,15 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
         .heap_avg_bytes = heap.mean,
         .heap_peak_bytes = heap.most,
         .heap_peak_at_ns = isfinite(heap.most) ? (double)(heap.most_at * line->interval_ns) : NAN,
-        .anon_peak_bytes = measure(line, METRIC_ANON_BYTES, from, to).most,
-        .rss_peak_bytes = measure(line, METRIC_RSS_BYTES, from, to).most,
+        .anon_peak_bytes = measure(line, METRIC_ANON_BYTES, from_ns, to_ns, ends_ns).most,
+        .rss_peak_bytes = measure(line, METRIC_RSS_BYTES, from_ns, to_ns, ends_ns).most,
         .thread_avg = threads.mean,
         .thread_peak = threads.most,
         .fd_first = fds.first,
         .fd_last = fds.last,
         .fd_peak = fds.most,
-        .read_bytes = measure(line, METRIC_READ_BYTES, from, to).sum,
-        .write_bytes = measure(line, METRIC_WRITE_BYTES, from, to).sum,
+        .read_bytes = measure(line, METRIC_READ_BYTES, from_ns, to_ns, ends_ns).sum,
+        .write_bytes = measure(line, METRIC_WRITE_BYTES, from_ns, to_ns, ends_ns).sum,
     };
     for (size_t i = 0; i < s->event_count; i++)
         if (s->events[i].type == EVENT_MEMORY_SPIKE || s->events[i].type == EVENT_CPU_SPIKE)
@@ -89,7 +111,6 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
 
 void totals_compute(const struct session *s, struct totals *t)
 {
-    /* In a checkpoint the run has no length yet, but points. */
     uint64_t line_ns = s->timeline.count * s->timeline.interval_ns;
     double peak;
 
@@ -100,12 +121,10 @@ void totals_compute(const struct session *s, struct totals *t)
         t->cpu_ns += s->processes[i].cpu_ns;
     if (s->duration_ns)
         t->cpu_avg_pct = 100.0 * (double)t->cpu_ns / (double)s->duration_ns;
-    t->cpu_peak_pct = measure(&s->samples, SAMPLES_CPU_PEAK_PCT, 0, s->samples.count).most;
-    t->anon_peak_bytes = measure(&s->samples, SAMPLES_ANON_PEAK_BYTES, 0, s->samples.count).most;
-    t->rss_peak_bytes = measure(&s->samples, SAMPLES_RSS_PEAK_BYTES, 0, s->samples.count).most;
-    peak = measure(&s->samples, t->heap_is_live ? SAMPLES_HEAP_PEAK_BYTES : SAMPLES_ANON_PEAK_BYTES, 0,
-                   s->samples.count)
-               .most;
+    t->cpu_peak_pct = most(&s->samples, SAMPLES_CPU_PEAK_PCT);
+    t->anon_peak_bytes = most(&s->samples, SAMPLES_ANON_PEAK_BYTES);
+    t->rss_peak_bytes = most(&s->samples, SAMPLES_RSS_PEAK_BYTES);
+    peak = most(&s->samples, t->heap_is_live ? SAMPLES_HEAP_PEAK_BYTES : SAMPLES_ANON_PEAK_BYTES);
     if (isfinite(peak))
         t->heap_peak_bytes = peak;
     if (t->heap_is_live && (double)s->allocations.peak_bytes >= peak) {

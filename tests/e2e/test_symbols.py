@@ -416,3 +416,30 @@ def test_every_spike_names_its_functions(profile, target):
     assert spikes
     assert {"burn_ms"} & {f["name"] for f in spikes[0]["top_functions"]}
     assert p.session["hotspot_snapshots"][0]["top_functions"][0]["name"] == "burn_ms"
+
+
+def test_samples_and_allocations_of_a_library_meet_in_one_module(record, tmp_path):
+    """The loader knows a library by a link's path, the kernel by the file's."""
+    (tmp_path / "lib.c").write_text("""
+        #include <stdlib.h>
+        void *fill(unsigned *sum)
+        {
+            for (unsigned i = 0; i < 300000000; i++)
+                __asm__ volatile("" : "+r"(*sum) : "r"(i));
+            return malloc(1000);
+        }""")
+    (tmp_path / "app.c").write_text("""
+        void *fill(unsigned *sum);
+        int main(void) { unsigned sum = 0; return fill(&sum) == (void *)0; }""")
+    run(["gcc", "-O1", "-shared", "-fPIC", "-Wl,-soname,libfill.so.1", "-o", tmp_path / "libfill.so.1.2", tmp_path / "lib.c"])
+    (tmp_path / "libfill.so.1").symlink_to("libfill.so.1.2")
+    run(["gcc", "-o", tmp_path / "app", tmp_path / "app.c", tmp_path / "libfill.so.1", f"-Wl,-rpath,{tmp_path}"])
+    s = record(["--no-tui", "-q"], [str(tmp_path / "app")]).session
+    if s["diagnostics"]["stack_backend"] == "none":
+        pytest.skip("no stack back end")
+    paths = [s["strings"][path] for path in s["modules"]["path"]]
+    assert [path for path in paths if "libfill" in path] == [str(tmp_path / "libfill.so.1.2")]
+    assert len({(path, s["modules"]["build_id"][i]) for i, path in enumerate(paths)}) == len(paths)
+    build_ids = [s["strings"][b] for b in s["modules"]["build_id"]]
+    known = [b for b in build_ids if b]
+    assert len(known) == len(set(known)), "one file as two modules"

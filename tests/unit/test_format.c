@@ -105,6 +105,15 @@ START_TEST(nothing_a_terminal_acts_on_survives)
 }
 END_TEST
 
+START_TEST(our_own_characters_have_a_letter_where_the_locale_has_none)
+{
+    setlocale(LC_CTYPE, "C");
+    ck_assert_str_eq(fit("a ← b → 3 µs", 20, CHARSET_ASCII), "a < b > 3 us");
+    ck_assert_str_eq(fit("a?\xffz\x1b", 20, CHARSET_ASCII), "a??z?");
+    setlocale(LC_CTYPE, "C.UTF-8");
+}
+END_TEST
+
 START_TEST(small_buffers_are_never_overrun)
 {
     char out[8];
@@ -162,4 +171,4 @@ static void set_up_locale(void)
 
 SUITE("format", si_keeps_three_significant_digits, a_megabyte_is_a_million_bytes, spans_choose_their_unit,
       clock_is_cut_to_tenths, percent_has_no_minus_zero, long_text_ends_in_dots, nothing_a_terminal_acts_on_survives,
-      small_buffers_are_never_overrun, sparkline_squeezes_by_the_maximum, bars_count_eighths)
+      our_own_characters_have_a_letter_where_the_locale_has_none, small_buffers_are_never_overrun, sparkline_squeezes_by_the_maximum, bars_count_eighths)

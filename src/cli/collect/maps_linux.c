@@ -672,19 +672,40 @@ static string_id base_name(struct session *session, const char *path)
     return strings_add(&session->strings, name, len);
 }
 
+/*
+ * The dynamic loader knows a file by the path that it was asked for (/lib/libx.so.1), the kernel by where it lies
+ * (/usr/lib/libx.so.1.2). The latter is the module's, so that samples and allocations meet in one; unless it leads to
+ * another file here, as for a process of another mount namespace. Freed by the caller.
+ */
+static char *path_of_module(const struct mapped_object *object)
+{
+    char *real = object->kind == MAPPED_FILE && object->fd >= 0 ? realpath(object->path, NULL) : NULL;
+    struct stat opened, named;
+
+    if (real && fstat(object->fd, &opened) == 0 && stat(real, &named) == 0 && named.st_ino == opened.st_ino &&
+        named.st_dev == opened.st_dev)
+        return real;
+    free(real);
+    return xstrdup(object->path);
+}
+
 static void make_module(struct maps *maps, struct mapped_object *object)
 {
     struct session *session = maps->session;
+    char *path = path_of_module(object);
     struct module *module;
     bool is_new;
 
-    object->module = (int32_t)calltree_module(&session->tree, strings_add_str(&session->strings, object->path),
+    object->module = (int32_t)calltree_module(&session->tree, strings_add_str(&session->strings, path),
                                               build_id_text(session, object), &is_new);
     module = &session->tree.modules[object->module];
-    if (!is_new)
+    if (!is_new) {
+        free(path);
         return;
+    }
     module->name =
-        object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]") : base_name(session, object->path);
+        object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]") : base_name(session, path);
+    free(path);
 #if defined(__x86_64__)
     module->arch = strings_add_str(&session->strings, "x86_64");
 #else

@@ -213,12 +213,13 @@ static size_t clean_char(const char *text, size_t len, enum charset charset, cha
     unsigned code;
     size_t bytes = fmt_char(text, len, &code, cols);
 
-    if (code < 0x80) {
+    if (charset == CHARSET_ASCII) {
+        /* Decoded anew: a locale without the character has called it '?'. */
+        out[0] = code == '?' ? ascii_for(decode(text, bytes)) : code < 0x80 ? (char)code : ascii_for(code);
+        *out_len = *cols = 1;
+    } else if (code < 0x80) {
         out[0] = (char)code;
         *out_len = 1;
-    } else if (charset == CHARSET_ASCII) {
-        out[0] = ascii_for(code);
-        *out_len = *cols = 1;
     } else {
         memcpy(out, text, bytes);
         *out_len = bytes;

@@ -141,6 +141,9 @@ START_TEST(some_functions_are_known_wherever_they_are_linked)
     check_native(APP, "_start", "", LAYER_RUNTIME);
     check_native(LIBC, "__libc_start_call_main", "", LAYER_RUNTIME);
     check_native(LIBC, "start_thread", "", LAYER_RUNTIME);
+    check_native(APP, "__floatuntidf", "", LAYER_RUNTIME);
+    check_native(APP, "__udivti3", "", LAYER_RUNTIME);
+    check_native(APP, "__divide", "/home/me/work/maze.c", LAYER_USER);
     check_native(APP, "exit", "/home/me/work/maze.c", LAYER_USER); /* the way out of a maze */
     check_native(APP, "std::vector<int>::push_back(int const&)", "/usr/include/c++/12/bits/stl_vector.h", LAYER_STD);
     check_native(APP, "boost::go()", "/usr/include/boost/go.hpp", LAYER_DEP);

@@ -176,6 +176,14 @@ static const char *const startup_functions[] = {
     "__kmp_*",
 };
 
+/* What a compiler calls for arithmetic that the machine does not have, out of libgcc.a or compiler-rt. */
+static const char *const compiler_functions[] = {
+    "__absv*",  "__addv*",     "__ashl*",   "__ashr*",  "__lshr*",  "__bid*",    "__clz*",   "__ctz*",
+    "__cmpti*", "__ucmpti*",   "__div*",    "__udiv*",  "__mod*",   "__umod*",   "__mul*",   "__neg*",
+    "__subv*",  "__popcount*", "__powi*",   "__float*", "__fix*",   "__extend*", "__trunc*", "__addtf*",
+    "__subtf*", "__unord*",    "__parity*", "__ffs*",   "__bswap*",
+};
+
 static const char *const cxx_std[] = {"std::*", "__gnu_cxx::*", "void std::*", "__cxxabiv1::*"};
 
 /* ---- Rust ---- */
@@ -362,7 +370,7 @@ static enum layer native_layer(const struct object *object, const struct symbol_
         return LAYER_ALLOC;
     /* A program may well have a function `clone` or `exit` of its own; its startup code has no source file. */
     if (replaceable && (object->kind != OBJECT_PROGRAM || !frame->file[0] || strstr(frame->file, "/sysdeps/")) &&
-        MATCHES(frame->name, len, startup_functions))
+        (MATCHES(frame->name, len, startup_functions) || MATCHES(frame->name, len, compiler_functions)))
         return LAYER_RUNTIME;
     if (frame->language == LANGUAGE_CXX && MATCHES(frame->name, len, cxx_std))
         return LAYER_STD;

@@ -4,26 +4,29 @@
  * The visualizer beside speedscope's npm build, in the same browser run: load to first painted frame, frames while
  * zooming, flipping and wheeling, search per key, brush, renderer memory, the HTML report, shipped JavaScript.
  *
- *     (cd visualizer && npm ci && npm run build) && node bench/visualizer_browser.mjs [PAIRS]
+ *     (cd visualizer && npm ci && npm run build) && RUSTSCOPE=build/release/bin/rustscope node bench/visualizer_browser.mjs [PAIRS [load|frames|brush|report]…]
  *
  * Pairs alternate (speedscope, RustScope, speedscope, …), each in a fresh browser; medians are printed. "First painted
  * frame" is the first drawing call on the page's canvas: a WebGL draw there, putImageData here. Memory is the resident
  * set of the renderer process. Without a GPU speedscope's WebGL runs in software, so read the ratio of loading and the
  * absolute numbers of ours, not the ratio of frames.
  */
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const visualizer = fileURLToPath(new URL('../visualizer/', import.meta.url));
-const { startBrowser, reportWith, built } = await import(join(visualizer, 'e2e/browser.mjs'));
+const { startBrowser, built } = await import(join(visualizer, 'e2e/browser.mjs'));
 const { makeSession } = await import(join(visualizer, 'e2e/session.mjs'));
 const { shippedScript } = await import(join(visualizer, 'scripts/build.mjs'));
 const { buildSync } = createRequire(join(visualizer, 'package.json'))('esbuild');
 const speedscope = join(visualizer, 'node_modules/speedscope/dist/release');
+const rustscope = process.env.RUSTSCOPE ?? fileURLToPath(new URL('../build/release/bin/rustscope', import.meta.url));
 const pairs = Number(process.argv[2] ?? 3);
+const wanted = (part) => process.argv.length < 4 || process.argv.slice(3).includes(part);
 
 const fixtures = buildSync({ stdin: { contents: "export { branchyFolded } from './lib/fixtures/profiles';", resolveDir: visualizer, loader: 'ts' }, bundle: true, format: 'esm', write: false });
 const { branchyFolded } = await import(`data:text/javascript;base64,${Buffer.from(fixtures.outputFiles[0].contents).toString('base64')}`);
@@ -102,7 +105,7 @@ const say = (what, text, must) => console.log(`${what.padEnd(46)} ${text.padEnd(
 const ms = (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 const mb = (value) => `${(value / 1e6).toFixed(0)} MB`;
 
-for (const name of ['100k.folded', '1m.folded']) {
+if (wanted('load')) for (const name of ['100k.folded', '1m.folded']) {
   const load = { ours: [], theirs: [] };
   const memory = { ours: [], theirs: [] };
   for (let i = 0; i < pairs; i++) {
@@ -118,7 +121,7 @@ for (const name of ['100k.folded', '1m.folded']) {
   say(`renderer memory with ${name}`, `${mb(median(memory.ours))} against ${mb(median(memory.theirs))}: ${(median(memory.ours) / median(memory.theirs)).toFixed(2)}`, name.startsWith('1m') ? '<= 0.50' : '-');
 }
 
-for (const dpr of [1, 2]) await inBrowser(ours('1m.folded'), async (page) => {
+if (wanted('frames')) for (const dpr of [1, 2]) await inBrowser(ours('1m.folded'), async (page) => {
   await firstDraw(page);
   await page.waitForTimeout(2500);
   const frames = (what, times) => say(`${what} at 1M samples, DPR ${dpr}`, `median ${ms(median(times))}, worst ${ms(Math.max(...times))} of ${times.length} frames`, dpr === 1 ? 'median <= 17, worst <= 25' : '-');
@@ -155,48 +158,57 @@ for (const dpr of [1, 2]) await inBrowser(ours('1m.folded'), async (page) => {
   say(`search, a key at 1M samples, DPR ${dpr}`, `median ${ms(median(keys))}, worst ${ms(Math.max(...keys))}`, '<= 60 ms');
 }, { deviceScaleFactor: dpr });
 
-const long = makeSession({ seconds: 600, rateHz: 1000, fanout: 2500, scale: 1.35 });
-files.set('/data/long.json', Buffer.from(JSON.stringify(long)));
-await inBrowser(ours('long.json'), async (page) => {
-  await firstDraw(page);
-  await page.waitForTimeout(1500);
-  const times = await page.evaluate(async () => {
-    const store = globalThis.rustscope;
-    const list = [];
-    for (let i = 0; i < 40; i++) {
-      const before = store.tab.main;
-      const start = performance.now();
-      store.query({ window: { fromMs: 3000 * i, toMs: 3000 * i + 20000 + 10000 * (i % 30) } }, true);
-      await new Promise((resolve) => {
-        const off = store.subscribe(() => {
-          if (store.tab.main === before) return;
-          off();
-          requestAnimationFrame(() => requestAnimationFrame(resolve));
+if (wanted('brush')) {
+  const long = makeSession({ seconds: 600, rateHz: 1000, fanout: 2500, scale: 1.35 });
+  files.set('/data/long.json', Buffer.from(JSON.stringify(long)));
+  await inBrowser(ours('long.json'), async (page) => {
+    await firstDraw(page);
+    await page.waitForTimeout(1500);
+    const times = await page.evaluate(async () => {
+      const store = globalThis.rustscope;
+      const list = [];
+      for (let i = 0; i < 40; i++) {
+        const before = store.tab.main;
+        const start = performance.now();
+        store.query({ window: { fromMs: 3000 * i, toMs: 3000 * i + 20000 + 10000 * (i % 30) } }, true);
+        await new Promise((resolve) => {
+          const off = store.subscribe(() => {
+            if (store.tab.main === before) return;
+            off();
+            requestAnimationFrame(() => requestAnimationFrame(resolve));
+          });
         });
-      });
-      list.push(performance.now() - start);
-    }
-    return list;
+        list.push(performance.now() - start);
+      }
+      return list;
+    });
+    const samples = await page.evaluate(() => globalThis.rustscope.tab.info.side.diagnostics.stackSamples);
+    say(`brush, 10 minutes, ${samples} samples`, `median ${ms(median(times))}, worst ${ms(Math.max(...times))} to repainted`, '<= 50 ms');
   });
-  const samples = await page.evaluate(() => globalThis.rustscope.tab.info.side.diagnostics.stackSamples);
-  say(`brush, 10 minutes, ${samples} samples`, `median ${ms(median(times))}, worst ${ms(Math.max(...times))} to repainted`, '<= 50 ms');
-});
-
-const ten = makeSession({ seconds: 600, rateHz: 1300, fanout: 2500, scale: 1.2 });
-const bytes = JSON.stringify(ten).length;
-const reports = [];
-let size = 0;
-for (let i = 0; i < pairs; i++) {
-  const browser = await startBrowser();
-  const path = reportWith(browser.folder, ten);
-  size = statSync(path).size;
-  const page = await browser.context.newPage();
-  await page.addInitScript(instrument);
-  await page.goto(pathToFileURL(path).href, { waitUntil: 'commit' });
-  reports.push(await page.waitForFunction(() => globalThis.rustscope?.tab?.main && !globalThis.rustscope.tab.busy && performance.now(), null, { polling: 20 }).then((handle) => handle.jsonValue()));
-  await browser.close();
 }
-say(`HTML report of a ${mb(bytes)} session`, `${(size / 1e6).toFixed(2)} MB, interactive after ${ms(median(reports))}`, '<= 3 MB, <= 1500 ms');
+
+if (wanted('report')) {
+  // The made-up scopes are not the CLI's: it would refuse the session.
+  const { scopes, outliers, budget_violations, async_tasks, benchmarks, ...ten } = makeSession({ seconds: 600, rateHz: 1300, fanout: 2500, scale: 1.2 });
+  const bytes = JSON.stringify(ten).length;
+  const reports = [];
+  let size = 0;
+  for (let i = 0; i < pairs; i++) {
+    const browser = await startBrowser();
+    const session = join(browser.folder, 'ten.json');
+    const path = join(browser.folder, 'report.html');
+    writeFileSync(session, JSON.stringify(ten));
+    execFileSync(rustscope, ['report', '--html', path, session], { stdio: 'ignore' });
+    size = statSync(path).size;
+    const page = await browser.context.newPage();
+    await page.addInitScript(instrument);
+    await page.goto(pathToFileURL(path).href, { waitUntil: 'commit' });
+    reports.push(await page.waitForFunction(() => globalThis.rustscope?.tab?.main && !globalThis.rustscope.tab.busy && performance.now(), null, { polling: 20 }).then((handle) => handle.jsonValue()));
+    await browser.close();
+  }
+  say(`HTML report of a ${mb(bytes)} session`, `${(size / 1e6).toFixed(2)} MB, interactive after ${ms(median(reports))}`, '<= 3 MB, <= 1500 ms');
+}
+
 const script = shippedScript(readFileSync(built, 'utf8'));
 say('shipped JavaScript', `${(script.bytes / 1e3).toFixed(0)} kB, ${(script.gzipped / 1e3).toFixed(1)} kB gzipped`, '<= 250 kB gzipped');
 server.close();

@@ -112,7 +112,7 @@ START_TEST(sessions_of_every_length_come_back_out_of_the_page)
 }
 END_TEST
 
-START_TEST(a_gzipped_session_is_not_packed_twice)
+START_TEST(a_gzipped_session_is_unpacked_and_packed_once)
 {
     char *from = in_folder("in.json.gz");
     char *to = in_folder("gz.html");
@@ -129,6 +129,48 @@ START_TEST(a_gzipped_session_is_not_packed_twice)
     ck_assert_uint_eq(unpack(strstr(page, "gzip\":\"") + 7, back, sizeof(back)), 20);
     ck_assert_mem_eq(back, "{\"schema_version\":4}", 20);
     free(page);
+    free(from);
+    free(to);
+}
+END_TEST
+
+START_TEST(columns_stand_in_the_page_as_differences)
+{
+    static const char session[] = "{\"schema_version\":4,\"start\":[1000,1001,1005,1006]}";
+    static const char packed[] = "{\"schema_version\":4,\"start\":[+1000,1,4,1]}";
+    char *from = in_folder("columns.json");
+    char *to = in_folder("columns.html");
+    unsigned char back[100];
+    uint64_t bytes;
+    size_t len;
+    char *page;
+
+    put(from, session, sizeof(session) - 1);
+    ck_assert_int_eq(html_write(from, to, &bytes, NULL), 0);
+    page = get(to, &len);
+    ck_assert_uint_eq(unpack(strstr(page, "gzip\":\"") + 7, back, sizeof(back)), sizeof(packed) - 1);
+    ck_assert_mem_eq(back, packed, sizeof(packed) - 1);
+    free(page);
+    free(from);
+    free(to);
+}
+END_TEST
+
+START_TEST(a_gzipped_session_that_is_cut_off_is_one_sentence)
+{
+    char *from = in_folder("cut.json.gz");
+    char *to = in_folder("cut.html");
+    gzFile gz = gzopen(from, "wb");
+    struct rs_err err;
+    uint64_t bytes;
+
+    for (int i = 0; i < 10000; i++)
+        gzprintf(gz, "{\"a\":%d}", i * 7919);
+    gzclose(gz);
+    ck_assert_int_eq(truncate(from, 2000), 0);
+    ck_assert_int_eq(html_write(from, to, &bytes, &err), -EBADMSG);
+    ck_assert_str_eq(err.text, "cut.json.gz is damaged or cut off: its gzip data cannot be unpacked");
+    ck_assert_int_lt(access(to, F_OK), 0);
     free(from);
     free(to);
 }
@@ -170,5 +212,6 @@ START_TEST(what_cannot_be_read_or_written_is_one_sentence_and_leaves_the_old_rep
 }
 END_TEST
 
-SUITE("html", sessions_of_every_length_come_back_out_of_the_page, a_gzipped_session_is_not_packed_twice,
+SUITE("html", sessions_of_every_length_come_back_out_of_the_page, a_gzipped_session_is_unpacked_and_packed_once,
+      columns_stand_in_the_page_as_differences, a_gzipped_session_that_is_cut_off_is_one_sentence,
       a_name_cannot_leave_its_data_block, what_cannot_be_read_or_written_is_one_sentence_and_leaves_the_old_report)

@@ -2,7 +2,7 @@
 // What the CLI makes of the page: a session it recorded itself, over `rustscope view` and inside `rustscope report --html`.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -48,8 +48,14 @@ test('a recorded session opens inside its report, offline', { skip: skip || !wit
   const page = await newPage(browser.context, pathToFileURL(path).href);
   await page.waitForSelector('[data-testid=status]');
   await settled(page);
-  assert.equal((await state(page)).format, 'rustscope');
+  const inside = await state(page);
+  assert.equal(inside.format, 'rustscope');
   assert.equal(page.requests.length, 1);
+  await page.evaluate((text) => globalThis.rustscope.load([{ name: 'session.json', data: new Blob([text]) }]), readFileSync(session, 'utf8'));
+  await page.waitForFunction(() => globalThis.rustscope.get().tabs.length === 2 && globalThis.rustscope.tab.main);
+  await settled(page);
+  const { total, nodes, functions, insights } = await state(page);
+  assert.deepEqual({ total, nodes, functions, insights }, { total: inside.total, nodes: inside.nodes, functions: inside.functions, insights: inside.insights });
   await untroubled(page);
   await page.close();
 });

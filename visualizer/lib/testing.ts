@@ -49,3 +49,13 @@ export function funcNamed(info: Pick<ProfileInfo, 'funcs'>, name: string): numbe
   if (at < 0) throw new Error(`no function ${name}`);
   return at;
 }
+
+/** JSON with columns as differences, as `rustscope report --html` packs it (src/cli/report/differences.c). */
+export function withDifferences(json: string): string {
+  return json.replace(/"(?:[^"\\]|\\.)*"|\[(-?\d+(?:,-?\d+)*)\]/g, (all, column?: string) => {
+    if (column === undefined) return all;
+    const values = column.split(',').map(Number);
+    const packed = `[+${values.map((value, i) => value - (i > 0 ? values[i - 1] : 0)).join(',')}]`;
+    return packed.length < all.length ? packed : all;
+  });
+}

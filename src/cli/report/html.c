@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/alloc.h"
+#include "report/differences.h"
 
 static const char placeholder[] = "/*RUSTSCOPE_SESSION*/";
 
@@ -82,51 +83,60 @@ static void base64_end(struct base64 *b)
     b->held_count = 0;
 }
 
-static void deflate_into(z_stream *z, struct base64 *b, int flush)
+/* A gzip stream that becomes base64. */
+struct packer {
+    z_stream z;
+    struct base64 b;
+};
+
+static void pack(struct packer *p, const char *bytes, size_t len, int flush)
 {
     unsigned char buf[16384];
 
+    p->z.next_in = (unsigned char *)bytes;
+    p->z.avail_in = (unsigned)len;
     do {
-        z->next_out = buf;
-        z->avail_out = sizeof(buf);
-        deflate(z, flush);
-        base64_add(b, buf, sizeof(buf) - z->avail_out);
-    } while (!z->avail_out);
+        p->z.next_out = buf;
+        p->z.avail_out = sizeof(buf);
+        deflate(&p->z, flush);
+        base64_add(&p->b, buf, sizeof(buf) - p->z.avail_out);
+    } while (!p->z.avail_out);
 }
 
-/* The session, gzipped, as base64 on TO. */
-static int write_session(FILE *from, FILE *to)
+static void pack_text(void *packer, const char *text, size_t len)
 {
-    struct base64 b = {.to = to};
-    unsigned char buf[65536];
-    z_stream z = {0};
-    bool gzipped = false;
+    pack(packer, text, len, Z_NO_FLUSH);
+}
+
+/* The session as columns of differences, gzipped, as base64 on TO. One that is gzipped already is unpacked for that. */
+static int write_session(gzFile from, FILE *to)
+{
+    struct packer p = {.b.to = to};
+    struct differences d = {.write = pack_text, .to = &p};
+    char buf[65536];
     uint64_t total = 0;
-    size_t len;
+    int len, problem;
 
     /* Level 9: a report is written once and mailed around. */
-    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&p.z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return -ENOMEM;
-    while ((len = fread(buf, 1, sizeof(buf), from)) > 0) {
-        if (!total)
-            gzipped = len > 2 && buf[0] == 0x1f && buf[1] == 0x8b;
-        total += len;
-        if (gzipped) {
-            base64_add(&b, buf, len);
-        } else {
-            z.next_in = buf;
-            z.avail_in = (unsigned)len;
-            deflate_into(&z, &b, Z_NO_FLUSH);
-        }
+    while ((len = gzread(from, buf, sizeof(buf))) > 0) {
+        differences_add(&d, buf, (size_t)len);
+        total += (uint64_t)len;
     }
-    if (!gzipped)
-        deflate_into(&z, &b, Z_FINISH);
-    deflateEnd(&z);
-    base64_end(&b);
-    return ferror(from) ? -errno : total ? 0 : -ENODATA;
+    differences_end(&d);
+    pack(&p, NULL, 0, Z_FINISH);
+    deflateEnd(&p.z);
+    base64_end(&p.b);
+    gzerror(from, &problem);
+    if (problem == Z_ERRNO)
+        return -errno;
+    if (problem != Z_OK)
+        return -EBADMSG;
+    return total ? 0 : -ENODATA;
 }
 
-static int write_page(FILE *from, const char *name, FILE *to, uint64_t *bytes)
+static int write_page(gzFile from, const char *name, FILE *to, uint64_t *bytes)
 {
     struct html_page page = html_page();
     char *json_name = html_json_string(name);
@@ -149,7 +159,17 @@ static int cannot_write(struct rs_err *err, int rc, const char *path)
     return rs_err_set(err, rc, "cannot write %s: %s", path, strerror(-rc));
 }
 
-static int write_replacing(FILE *from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
+/* RC of write_page() in words: the session's fault or the report's. */
+static int say_failure(struct rs_err *err, int rc, const char *name, const char *html_path)
+{
+    if (rc == -ENODATA)
+        return rs_err_set(err, rc, "%s is empty: there is no session to put into a report", name);
+    if (rc == -EBADMSG)
+        return rs_err_set(err, rc, "%s is damaged or cut off: its gzip data cannot be unpacked", name);
+    return cannot_write(err, rc, html_path);
+}
+
+static int write_replacing(gzFile from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
 {
     char *temporary = xasprintf("%s.XXXXXX", html_path);
     mode_t mask = umask(0);
@@ -172,10 +192,7 @@ static int write_replacing(FILE *from, const char *name, const char *html_path, 
         rc = -errno;
     if (rc) {
         unlink(temporary);
-        if (rc == -ENODATA)
-            rs_err_set(err, rc, "%s is empty: there is no session to put into a report", name);
-        else
-            cannot_write(err, rc, html_path);
+        say_failure(err, rc, name, html_path);
     }
 out:
     free(temporary);
@@ -183,7 +200,7 @@ out:
 }
 
 /* A device or a pipe is written to, not replaced. */
-static int write_special(FILE *from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
+static int write_special(gzFile from, const char *name, const char *html_path, uint64_t *bytes, struct rs_err *err)
 {
     FILE *to = fopen(html_path, "we");
     int rc;
@@ -193,9 +210,7 @@ static int write_special(FILE *from, const char *name, const char *html_path, ui
     rc = write_page(from, name, to, bytes);
     if (fclose(to) && !rc)
         rc = -errno;
-    if (rc == -ENODATA)
-        return rs_err_set(err, rc, "%s is empty: there is no session to put into a report", name);
-    return rc ? cannot_write(err, rc, html_path) : 0;
+    return rc ? say_failure(err, rc, name, html_path) : 0;
 }
 
 int html_write(const char *session_path, const char *html_path, uint64_t *bytes, struct rs_err *err)
@@ -203,24 +218,34 @@ int html_write(const char *session_path, const char *html_path, uint64_t *bytes,
     bool input = strcmp(session_path, "-");
     const char *slash = strrchr(session_path, '/');
     const char *name = !input ? "stdin" : slash ? slash + 1 : session_path;
-    FILE *from = input ? fopen(session_path, "re") : stdin;
+    int fd = input ? open(session_path, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    gzFile from;
     struct stat st;
     int rc = 0;
 
     *bytes = 0;
-    if (!from)
+    if (fd < 0)
         return rs_err_set(err, -errno, "cannot read %s: %s", session_path, strerror(errno));
-    if (!fstat(fileno(from), &st) && S_ISDIR(st.st_mode))
-        rc = rs_err_set(err, -EISDIR, "cannot read %s: it is a directory", session_path);
-    else if (!strcmp(html_path, "-"))
+    if (!fstat(fd, &st) && S_ISDIR(st.st_mode)) {
+        close(fd);
+        return rs_err_set(err, -EISDIR, "cannot read %s: it is a directory", session_path);
+    }
+    from = gzdopen(fd, "rb");
+    if (!from) {
+        close(fd);
+        return rs_err_set(err, -ENOMEM, "cannot read %s: %s", session_path, strerror(ENOMEM));
+    }
+    if (!strcmp(html_path, "-")) {
         rc = write_page(from, name, stdout, bytes);
-    else if (!stat(html_path, &st) && S_ISDIR(st.st_mode))
+        if (rc)
+            say_failure(err, rc, name, "stdout");
+    } else if (!stat(html_path, &st) && S_ISDIR(st.st_mode)) {
         rc = cannot_write(err, -EISDIR, html_path);
-    else if (!stat(html_path, &st) && !S_ISREG(st.st_mode))
+    } else if (!stat(html_path, &st) && !S_ISREG(st.st_mode)) {
         rc = write_special(from, name, html_path, bytes, err);
-    else
+    } else {
         rc = write_replacing(from, name, html_path, bytes, err);
-    if (input)
-        fclose(from);
+    }
+    gzclose(from);
     return rc;
 }

@@ -29,9 +29,9 @@ struct html_page html_page(void);
 char *html_json_string(const char *text);
 
 /*
- * Writes the page with SESSION_PATH (any file the visualizer reads; "-" is stdin) inside it to HTML_PATH ("-" is
- * stdout): one self-contained file that opens from file:// without a network. The session is gzipped, unless it is
- * already, and streamed: memory does not grow with it. An existing report is replaced only by a whole one. Sets *BYTES
- * to what was written. Returns 0 or a negative errno with a sentence.
+ * Writes the page with the session SESSION_PATH (gzipped or not; "-" is stdin) inside it to HTML_PATH ("-" is stdout):
+ * one self-contained file that opens from file:// without a network. The session is streamed (differences.h says what
+ * is held of it), gzipped and written as base64. An existing report is replaced only by a whole one. Sets *BYTES to
+ * what was written. Returns 0 or a negative errno with a sentence.
  */
 int html_write(const char *session_path, const char *html_path, uint64_t *bytes, struct rs_err *err);

@@ -7,7 +7,7 @@ import { randomSession } from '../fixtures/profiles';
 import { random } from '../fixtures/session';
 import { gatherFacts } from '../insights/facts';
 import { runRules } from '../insights/rules';
-import { request } from '../testing';
+import { request, withDifferences } from '../testing';
 import { Engine } from '../view/engine';
 import { InputError, Work } from './input';
 import { openProfile } from './open';
@@ -16,6 +16,7 @@ const text = (value: unknown): Uint8Array => new TextEncoder().encode(typeof val
 
 const SEEDS: Record<string, Uint8Array> = {
   session: text(randomSession(4, 40).json()),
+  report: text(withDifferences(JSON.stringify(randomSession(4, 40).json()))),
   folded: text('main;a;b 10\nmain;[T; 4];c 2.5\n# x\nmain 7\r\n'),
   differential: text('main;a 1 2\nmain;b 3 4\n'),
   pprof: smallPprof(),
@@ -30,7 +31,7 @@ const SEEDS: Record<string, Uint8Array> = {
 function damage(seed: Uint8Array, next: () => number): Uint8Array {
   let bytes = Array.from(seed);
   const at = (): number => Math.floor(next() * bytes.length);
-  const pieces = ['-1', '1e400', '999999999999', 'null', '[', ']', '{', '}', '"', ',', ':', '\\u', '\u0000', '0', '-', ';', '\n', '[[[[[[', '__proto__'];
+  const pieces = ['-1', '1e400', '999999999999', 'null', '[', ']', '{', '}', '"', ',', ':', '\\u', '\u0000', '0', '-', ';', '\n', '[[[[[[', '[+', '+', '__proto__'];
   for (let edits = 1 + Math.floor(next() * 4); edits > 0 && bytes.length > 0; edits--) {
     const kind = Math.floor(next() * 5);
     if (kind === 0) bytes[at()] = Math.floor(next() * 256);

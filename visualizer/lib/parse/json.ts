@@ -5,6 +5,8 @@
  * a property key. Nesting is bounded, and every error says where.
  *
  * Numbers follow JSON's grammar; one beyond a double's range reads as NaN, as null inside a number array does.
+ * One thing is not JSON: `[+4000,1,6]`, whole numbers as differences, as `rustscope report --html` packs a session
+ * (src/cli/report/differences.h). It reads as [4000,4001,4007].
  */
 import { SliceTable } from '../model/columns';
 import { decodeText } from '../text/decode';
@@ -176,6 +178,9 @@ export class JsonReader {
     if (c === 0x5d) {
       this.at++;
       out = [];
+    } else if (c === 0x2b) {
+      this.at++;
+      out = this.sums();
     } else if (c === 0x2d || (c >= 0x30 && c <= 0x39) || c === 0x6e) out = this.column();
     else out = this.rest([]);
     this.nesting--;
@@ -209,6 +214,16 @@ export class JsonReader {
       if (!this.comma(0x5d)) break;
     }
     return count < TYPED_FROM ? this.plain(count, nulls) : this.numbers.slice(0, count);
+  }
+
+  /** Differences between neighbours, summed up. */
+  private sums(): Json {
+    const column = this.column();
+    let sum = 0;
+    if (column instanceof Float64Array) for (let i = 0; i < column.length; i++) column[i] = sum += column[i];
+    else if (!Array.isArray(column) || column.some((one) => typeof one !== 'number')) this.fail('a difference that is no number');
+    else return column.map((one) => (sum += one as number));
+    return column;
   }
 
   private plain(count: number, nulls: boolean): Json[] {

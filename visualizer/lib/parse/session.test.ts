@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { randomSession } from '../fixtures/profiles';
 import { healthySession, SessionMaker, SHOP, SHOP_MODULES, WORKER } from '../fixtures/session';
-import { funcNamed, lines, open, refusal, request } from '../testing';
+import { funcNamed, lines, open, refusal, request, withDifferences } from '../testing';
+import { InputError } from './input';
+import { JsonReader } from './json';
 
 const cpu = (over = {}): ReturnType<typeof request> => request({ metric: 'cpu', ...over });
 
@@ -24,6 +27,18 @@ describe('a session', () => {
     const plain = await open(new Uint8Array(json));
     const packed = await open(new Uint8Array(gzipSync(gzipSync(json))));
     expect(lines(packed, packed.view(cpu()))).toEqual(lines(plain, plain.view(cpu())));
+  });
+  test('columns as differences, as a report carries them, read as the columns', async () => {
+    const json = JSON.stringify(randomSession(11, 300).json());
+    const packed = withDifferences(json);
+    expect(packed).toMatch(/"start":\[\+0,/);
+    expect(packed.length).toBeLessThan(json.length);
+    expect(new JsonReader(new TextEncoder().encode(packed)).document()).toEqual(new JsonReader(new TextEncoder().encode(json)).document());
+    const column = new JsonReader(new TextEncoder().encode('{"a":[+1000,1,-5],"b":[+999999999999999,-1999999999999998],"c":[ +7 ]}')).document();
+    expect(column).toEqual(new Map([['a', [1000, 1001, 996]], ['b', [999999999999999, -999999999999999]], ['c', [7]]]));
+  });
+  test.each(['[+]', '[+,1]', '[+1,"a"]', '[+1,null]', '[++1]', '[+1', '[+1,2}'])('damaged differences are a sentence: %s', (column) => {
+    expect(() => new JsonReader(new TextEncoder().encode(column)).document()).toThrow(InputError);
   });
   test('a window shows what ran inside it, rounded outward to buckets', async () => {
     const make = new SessionMaker(10, 100, SHOP, SHOP_MODULES);

@@ -4,12 +4,18 @@ import gzip
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import jsonschema
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Started in a shell's background or by nohup, programs inherit that these are ignored: what is tested is a normal start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for quiet in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(quiet, signal.SIG_DFL)
 
 
 def pytest_addoption(parser):

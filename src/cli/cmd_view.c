@@ -38,7 +38,7 @@ struct shared_file {
 
 struct server {
     char token[2 * TOKEN_BYTES + 1];
-    uint16_t port;
+    _Atomic unsigned port; /* 0 until the server, which answers by then, has told it */
     struct shared_file *files;
     size_t file_count;
     char *page;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void (*restore_hook)(void);
 
@@ -48,7 +49,9 @@ void die(int status, const char *format, ...)
     va_start(args, format);
     say(format, args);
     va_end(args);
-    exit(status);
+    /* Not exit(): a thread of ours may be in a library whose destructors that would run. */
+    fflush(NULL);
+    _exit(status);
 }
 
 void warn(const char *format, ...)

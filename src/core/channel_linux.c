@@ -14,16 +14,20 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 enum {
-    CLI_DEAD_TICKS = 1000,         /* 10 s without a new tick: the CLI has gone */
-    FIFO_FLUSH_NS = 250000000,     /* listen mode: how long a record may wait for the next one */
+    CLI_DEAD_TICKS = 1000,     /* 10 s without a new tick: the CLI has gone */
+    FIFO_FLUSH_NS = 250000000, /* listen mode: how long a record may wait for the next one */
     HELLO_TEXT_MAX = 3072,
     SLAB_PAGES_MAX = 1 << 20,
+    BACKED_STEP = 64, /* pages that a writer gives memory at a time */
 };
 
 static _Atomic uint32_t no_tick = 1; /* *rs_channel_tick before the first look; then 0: there is no channel */
-static _Atomic uint32_t own_tick; /* *rs_channel_tick in FIFO mode: moved by rs_channel_check() */
+static _Atomic uint32_t own_tick;    /* *rs_channel_tick in FIFO mode: moved by rs_channel_check() */
 _Atomic uint32_t *rs_channel_tick = &no_tick;
 _Atomic uint32_t rs_channel_stale;
 _Atomic bool rs_channel_no_syscalls;
@@ -233,7 +237,8 @@ static bool say_hello(struct rs_channel *ch, enum rs_source source, uint64_t par
     char *to;
 
     hello.exe_bytes = exe > 0 ? (uint32_t)exe : 0;
-    hello.argv_bytes = (uint32_t)read_file("/proc/self/cmdline", text + hello.exe_bytes, sizeof(text) - hello.exe_bytes);
+    hello.argv_bytes =
+        (uint32_t)read_file("/proc/self/cmdline", text + hello.exe_bytes, sizeof(text) - hello.exe_bytes);
     bytes = (uint32_t)sizeof(hello) + hello.exe_bytes + hello.argv_bytes;
     hello.word = RS_RECORD(RS_RECORD_HELLO, bytes);
 
@@ -370,10 +375,43 @@ static char *page_at(const struct rs_channel *ch, uint32_t page)
 }
 
 /*
+ * The slab has room and the CLI has not come to give it memory, as on a machine whose processors are all busy: done
+ * here, or events would be lost for want of a few microseconds. True: there are new pages.
+ */
+static bool back_pages(struct rs_channel *ch)
+{
+    struct rs_slab_header *slab = ch->slab;
+    uint32_t from = atomic_load_explicit(&slab->backed, memory_order_relaxed), to;
+
+    if (atomic_load_explicit(&slab->no_memory, memory_order_relaxed) ||
+        atomic_load_explicit(&rs_channel_no_syscalls, memory_order_relaxed))
+        return false;
+    do {
+        if (from >= ch->page_count)
+            return false;
+        to = ch->page_count - from > BACKED_STEP ? from + BACKED_STEP : ch->page_count;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&slab->backed, &from, to, memory_order_relaxed, memory_order_relaxed));
+    if (rs_sys_failed(rs_sys_madvise(page_at(ch, from), (size_t)(to - from) * RS_FRAME_BYTES, MADV_POPULATE_WRITE))) {
+        atomic_store_explicit(&slab->no_memory, 1, memory_order_relaxed);
+        return false;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t unbacked = RS_PAGE_UNBACKED;
+
+        atomic_compare_exchange_strong_explicit(&ch->states[i], &unbacked, RS_PAGE_FREE, memory_order_release,
+                                                memory_order_relaxed);
+    }
+    atomic_store_explicit(&slab->hint, from, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slab->free_pages, (int32_t)(to - from), memory_order_relaxed);
+    return true;
+}
+
+/*
  * Low numbers first, so that a session touches no more of the slab than it needs and the caches keep it. Returns the
  * page, or UINT32_MAX.
  */
-static uint32_t take_page(struct rs_channel *ch, bool definition)
+static uint32_t take_free_page(struct rs_channel *ch, bool definition)
 {
     struct rs_slab_header *slab = ch->slab;
     uint32_t start, page, seen;
@@ -401,6 +439,15 @@ static uint32_t take_page(struct rs_channel *ch, bool definition)
 none:
     atomic_fetch_add_explicit(&slab->free_pages, 1, memory_order_relaxed);
     return UINT32_MAX;
+}
+
+static uint32_t take_page(struct rs_channel *ch, bool definition)
+{
+    uint32_t page = take_free_page(ch, definition);
+
+    while (page == UINT32_MAX && back_pages(ch))
+        page = take_free_page(ch, definition);
+    return page;
 }
 
 void *rs_channel_take_page(struct rs_channel *ch)

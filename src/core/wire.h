@@ -22,11 +22,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define RS_WIRE_VERSION 1
-#define RS_FRAME_MAGIC 0x31465352u /* "RSF1" */
-#define RS_SLAB_MAGIC 0x31535352u  /* "RSS1" */
-#define RS_FRAME_BYTES 4096u
-#define RS_TICK_NS 10000000u /* a tick is CLOCK_MONOTONIC in units of 10 ms, modulo 2^32 */
+#define RS_WIRE_VERSION      2
+#define RS_FRAME_MAGIC       0x31465352u /* "RSF1" */
+#define RS_SLAB_MAGIC        0x31535352u /* "RSS1" */
+#define RS_FRAME_BYTES       4096u
+#define RS_TICK_NS           10000000u /* a tick is CLOCK_MONOTONIC in units of 10 ms, modulo 2^32 */
 #define RS_SEQUENCE_COUNTERS 1024u
 
 /* Who fills a stream. Each has its own streams, so a signal handler never meets a half-written record of a hook. */
@@ -39,16 +39,16 @@ enum rs_source {
 struct rs_frame_header {
     uint32_t magic;
     uint16_t version;
-    uint8_t source; /* enum rs_source */
-    uint8_t flags;  /* RS_FRAME_… */
-    uint64_t image; /* random, of this process image: new after fork and exec; never 0 */
+    uint8_t source;  /* enum rs_source */
+    uint8_t flags;   /* RS_FRAME_… */
+    uint64_t image;  /* random, of this process image: new after fork and exec; never 0 */
     uint32_t thread; /* serial of the thread inside the image, from 1 */
     uint32_t tid;    /* as gettid() says, in the process's own pid namespace; 0 unknown */
     uint32_t seq;    /* of this frame in its stream, from 1 */
     uint32_t tick;   /* of the first record; later ones follow from RS_RECORD_TICK */
     uint64_t clock_ns;
-    uint64_t base;   /* address from which the first packed record counts */
-    uint32_t lost;   /* events of this stream that were dropped before this frame (running total) */
+    uint64_t base; /* address from which the first packed record counts */
+    uint32_t lost; /* events of this stream that were dropped before this frame (running total) */
     /*
      * Bytes of the frame, header included. In a slab the owner moves both with release stores: records below `closed`
      * never change again; those between `closed` and `written` may still get their "freed" bit while the owner is in
@@ -63,35 +63,39 @@ _Static_assert(sizeof(struct rs_frame_header) == 64, "wire format");
 
 /*
  * The head of PATH.slab: page 0 and the page states after it. `tick` is written by the CLI alone. `free_pages`,
- * `hint` and `highest` are advice that a broken writer can spoil without harming anybody but this session.
+ * `hint`, `highest` and `backed` are advice that a broken writer can spoil without harming anybody but this session.
  */
 struct rs_slab_header {
     uint32_t magic;
     uint32_t version;
-    uint32_t page_count;  /* of data pages; states[] has as many */
-    uint32_t first_page;  /* data page 0 starts at first_page * RS_FRAME_BYTES */
-    uint64_t session;     /* random */
-    uint32_t flags;       /* RS_SLAB_… */
-    uint32_t root_pid;    /* the program's, as the CLI sees it */
+    uint32_t page_count;      /* of data pages; states[] has as many */
+    uint32_t first_page;      /* data page 0 starts at first_page * RS_FRAME_BYTES */
+    uint64_t session;         /* random */
+    uint32_t flags;           /* RS_SLAB_… */
+    uint32_t root_pid;        /* the program's, as the CLI sees it */
     uint32_t timer_period_us; /* of the CPU timer; 0 means no timer */
     uint32_t reserved0[7];
     _Alignas(64) _Atomic uint32_t tick; /* never 0 */
     uint32_t reserved1[15];
     _Alignas(64) _Atomic int32_t free_pages;
-    _Atomic uint32_t hint;    /* no page below it was free a moment ago */
-    _Atomic uint32_t highest; /* no page from it on was ever taken */
-    _Atomic uint64_t no_room; /* frames that found no page */
-    uint32_t reserved2[10];
+    _Atomic uint32_t hint;      /* no page below it was free a moment ago */
+    _Atomic uint32_t highest;   /* no page from it on was ever taken */
+    _Atomic uint64_t no_room;   /* frames that found no page */
+    _Atomic uint32_t backed;    /* pages below it have memory, or somebody is about to give it to them */
+    _Atomic uint32_t no_memory; /* a writer could not: the file system is full, or the kernel is older than 5.14 */
+    uint32_t reserved2[8];
 };
 _Static_assert(sizeof(struct rs_slab_header) == 192, "wire format");
 #define RS_SLAB_STATES_OFFSET 4096u
 
-#define RS_SLAB_ALLOC 1u     /* record allocations */
+#define RS_SLAB_ALLOC     1u /* record allocations */
 #define RS_SLAB_NO_FOLLOW 2u /* only the process root_pid */
 
 /*
  * states[i] of a data page. FREE -> OWNED by a writer (compare and swap), -> FULL by the same, -> FREE by the CLI.
- * UNBACKED pages have no memory yet: the CLI makes them FREE as they are needed.
+ * UNBACKED pages have no memory yet: touching one could be a SIGBUS. Who needs pages takes the next ones by moving
+ * `backed`, gives them memory (the CLI by fallocate(), a writer that finds no page by MADV_POPULATE_WRITE, which fails
+ * where a touch would kill), and makes them FREE.
  */
 enum { RS_PAGE_FREE = 0, RS_PAGE_OWNED = 1, RS_PAGE_FULL = 2, RS_PAGE_UNBACKED = 3 };
 
@@ -119,9 +123,9 @@ enum rs_word { RS_WORD_NONE = 0, RS_WORD_ALLOC = 1, RS_WORD_FREE = 2, RS_WORD_RE
  * rs_sequence_slot(address) of the process, after the real malloc and before the real free, and compared modulo 2^32.
  * Of two events of one address the higher number is the later one.
  */
-#define RS_ALLOC_FREED 4u
+#define RS_ALLOC_FREED     4u
 #define RS_ALLOC_TEMPORARY 8u
-#define RS_FREE_TEMPORARY 4u
+#define RS_FREE_TEMPORARY  4u
 #define RS_PACKED_SIZE_MAX 4095u
 #define RS_PACKED_NODE_MAX 0xffffffu
 
@@ -137,9 +141,9 @@ static inline uint32_t rs_sequence_slot(uint64_t address)
  * struct.
  */
 #define RS_RECORD(kind, bytes) (RS_WORD_RECORD | (uint32_t)(kind) << 8 | (((uint32_t)(bytes) + 3) / 4) << 16)
-#define RS_RECORD_KIND(word) ((word) >> 8 & 0xff)
-#define RS_RECORD_WORDS(word) ((word) >> 16)
-#define RS_RECORD_BYTES_MAX (RS_FRAME_BYTES - (uint32_t)sizeof(struct rs_frame_header))
+#define RS_RECORD_KIND(word)   ((word) >> 8 & 0xff)
+#define RS_RECORD_WORDS(word)  ((word) >> 16)
+#define RS_RECORD_BYTES_MAX    (RS_FRAME_BYTES - (uint32_t)sizeof(struct rs_frame_header))
 
 enum rs_record {
     RS_RECORD_HELLO = 1,
@@ -279,8 +283,8 @@ _Static_assert(sizeof(struct rs_record_sample) == 32, "wire format");
  *
  * An entry keeps its node for the thread's life. Entry 0 (node 0) takes what has no entry of its own.
  */
-#define RS_COUNTS_MAGIC 0x31435352u /* "RSC1" */
-#define RS_SIZE_CLASSES 5           /* up to 64, 512, 4096, 65536 bytes, more */
+#define RS_COUNTS_MAGIC   0x31435352u /* "RSC1" */
+#define RS_SIZE_CLASSES   5           /* up to 64, 512, 4096, 65536 bytes, more */
 #define RS_COUNTS_ENTRIES 160u
 
 struct rs_counts_entry {
@@ -297,10 +301,10 @@ struct rs_counts_page {
     uint16_t reserved0;
     uint64_t image;
     uint32_t thread, tid;
-    _Atomic uint64_t lost_frees; /* frees whose event found no room */
-    _Atomic uint64_t skipped;    /* calls made inside a hook (a signal handler): not recorded at all */
-    _Atomic uint64_t no_stack;   /* recorded without a stack */
-    _Atomic uint64_t truncated;  /* stacks that do not reach the root */
+    _Atomic uint64_t lost_frees;               /* frees whose event found no room */
+    _Atomic uint64_t skipped;                  /* calls made inside a hook (a signal handler): not recorded at all */
+    _Atomic uint64_t no_stack;                 /* recorded without a stack */
+    _Atomic uint64_t truncated;                /* stacks that do not reach the root */
     _Atomic uint64_t by_size[RS_SIZE_CLASSES]; /* of the allocations in the entries */
     uint64_t reserved1[4];
     struct rs_counts_entry entry[RS_COUNTS_ENTRIES];

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct slab fuzz_slab(void)
 {
-    struct slab slab = {.fifo_fd = -1, .fd = -1, .page_count = FUZZ_PAGES, .backed = FUZZ_PAGES, .full = true};
+    struct slab slab = {.fifo_fd = -1, .fd = -1, .page_count = FUZZ_PAGES, .full = true};
 
     slab.map_bytes = (2 + FUZZ_PAGES) * RS_FRAME_BYTES;
     slab.header = mmap(NULL, slab.map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -22,7 +22,7 @@ struct slab {
     _Atomic uint32_t *states;
     char *pages;
     size_t map_bytes;
-    uint32_t page_count, backed;
+    uint32_t page_count;
     bool full;      /* no more blocks to be had */
     bool made_fifo; /* the FIFO of `listen` was not there before */
 };

@@ -43,7 +43,8 @@ static int make_dir(struct slab *slab, struct rs_err *err)
         rmdir(slab->dir);
     }
     slab->dir[0] = '\0';
-    return rs_err_set(err, rc, "cannot make a directory with a FIFO under /dev/shm, XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
+    return rs_err_set(err, rc,
+                      "cannot make a directory with a FIFO under /dev/shm, XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
                       strerror(-rc));
 }
 
@@ -87,10 +88,9 @@ static int map_slab(struct slab *slab, size_t bytes, uint32_t flags, struct rs_e
     if (rc)
         return rs_err_set(err, rc, "cannot make %s: %s", slab->path, strerror(-rc));
     slab->page_count = count;
-    slab->backed = BACKED_FIRST;
     slab->states = (_Atomic uint32_t *)(void *)((char *)slab->header + RS_SLAB_STATES_OFFSET);
     slab->pages = (char *)slab->header + (size_t)first * RS_FRAME_BYTES;
-    for (uint32_t i = slab->backed; i < count; i++)
+    for (uint32_t i = BACKED_FIRST; i < count; i++)
         atomic_store_explicit(&slab->states[i], RS_PAGE_UNBACKED, memory_order_relaxed);
     slab->header->version = RS_WIRE_VERSION;
     slab->header->page_count = count;
@@ -98,7 +98,8 @@ static int map_slab(struct slab *slab, size_t bytes, uint32_t flags, struct rs_e
     slab->header->flags = flags;
     if (getrandom(&slab->header->session, sizeof(slab->header->session), 0) < 0)
         slab->header->session = (uint64_t)getpid();
-    slab->header->free_pages = (int32_t)slab->backed;
+    slab->header->backed = BACKED_FIRST;
+    slab->header->free_pages = BACKED_FIRST;
     slab->header->magic = RS_SLAB_MAGIC;
     return 0;
 }
@@ -158,24 +159,27 @@ uint32_t slab_publish_tick(struct slab *slab, uint64_t now_ns)
 
 void slab_grow(struct slab *slab, bool busy)
 {
-    uint32_t step = slab->page_count - slab->backed;
+    uint32_t from = slab->header ? atomic_load_explicit(&slab->header->backed, memory_order_relaxed) : 0, step,
+             fresh = 0;
     size_t at;
 
-    if (!slab->header || slab->full || !step ||
-        (!busy &&
-         atomic_load_explicit(&slab->header->free_pages, memory_order_relaxed) > (int32_t)(slab->backed / 2)))
+    if (!slab->header || slab->full || from >= slab->page_count ||
+        (!busy && atomic_load_explicit(&slab->header->free_pages, memory_order_relaxed) > (int32_t)(from / 2)))
         return;
-    if (step > BACKED_STEP)
-        step = BACKED_STEP;
-    at = (size_t)(slab->pages - (char *)slab->header) + (size_t)slab->backed * RS_FRAME_BYTES;
+    step = slab->page_count - from > BACKED_STEP ? BACKED_STEP : slab->page_count - from;
+    if (!atomic_compare_exchange_strong(&slab->header->backed, &from, from + step))
+        return; /* a writer was faster */
+    at = (size_t)(slab->pages - (char *)slab->header) + (size_t)from * RS_FRAME_BYTES;
     if (fallocate(slab->fd, 0, (off_t)at, (off_t)step * RS_FRAME_BYTES)) {
         slab->full = true;
         return;
     }
-    for (uint32_t i = slab->backed; i < slab->backed + step; i++)
-        atomic_store_explicit(&slab->states[i], RS_PAGE_FREE, memory_order_release);
-    slab->backed += step;
-    atomic_fetch_add(&slab->header->free_pages, (int32_t)step);
+    for (uint32_t i = from; i < from + step; i++) {
+        uint32_t unbacked = RS_PAGE_UNBACKED;
+
+        fresh += atomic_compare_exchange_strong(&slab->states[i], &unbacked, RS_PAGE_FREE);
+    }
+    atomic_fetch_add(&slab->header->free_pages, (int32_t)fresh);
 }
 
 void slab_free_page(struct slab *slab, uint32_t page)

@@ -402,6 +402,81 @@ def test_an_exec_starts_a_new_image(record, target):
     assert images[1]["name"] == "tgt_spin" and images[1]["cpu_ms"] > 200
 
 
+REUSE = """
+import os, sys, time
+def live():
+    end = time.monotonic() + 2.5
+    while time.process_time() < 0.3:
+        pass
+    time.sleep(max(0, end - time.monotonic()))
+    os._exit(0)
+def child():
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return pid
+    live()
+first, second = child(), None
+for _ in range(50):
+    try:
+        with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+            last.write(str(first - 1))
+    except OSError:
+        sys.exit(3)
+    pid = os.fork()
+    if pid == 0:
+        if os.getpid() != first:
+            os._exit(1)
+        live()
+    if os.waitpid(pid, 0)[1] == 0:
+        print(first)
+        sys.exit(0)
+sys.exit(3)
+"""
+
+
+def test_a_pid_that_is_used_again_is_another_process(record):
+    recording = record(QUIET, ["/usr/bin/python3", "-c", REUSE])
+    if recording.returncode == 3:
+        pytest.skip("pids cannot be chosen here, or others were faster")
+    session, pid = recording.session, int(recording.stdout)
+    lives = [p for p in session["processes"] if p["pid"] == pid]
+    assert len(lives) == 2
+    assert lives[0]["start_ns"] + 2e9 < lives[1]["start_ns"]
+    for life in lives:
+        assert 250 < life["cpu_ms"] < 450
+    assert min(v for v in session["timeline"]["cpu_pct"] if v is not None) >= 0
+
+
+HUGE = """
+import mmap, time
+size = 64 << 20
+block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+block.madvise(mmap.MADV_HUGEPAGE)
+for at in range(0, size, 4096):
+    block[at] = 1
+time.sleep(0.4)
+"""
+
+SHARED = """
+import mmap, tempfile, time
+size = 64 << 20
+with tempfile.TemporaryFile(dir="/dev/shm") as file:
+    file.truncate(size)
+    block = mmap.mmap(file.fileno(), size)
+    for at in range(0, size, 4096):
+        block[at] = 1
+    time.sleep(0.4)
+"""
+
+
+@pytest.mark.parametrize("program, anonymous", [(HUGE, True), (SHARED, False)], ids=["huge pages", "shared memory"])
+def test_huge_and_shared_pages_are_counted_in_bytes(record, program, anonymous):
+    summary = record(QUIET, ["/usr/bin/python3", "-c", program]).session["summary"]
+    assert 67 < summary["rss_peak_mb"] < 100
+    assert (67 if anonymous else 0) < summary["anon_peak_mb"] < (100 if anonymous else 30)
+
+
 def test_odd_names_survive(record, tmp_path, target):
     name = os.fsencode(str(tmp_path)) + b"/a ) b\n(\xff"
     shutil.copy(target("spin"), name)
@@ -582,6 +657,26 @@ def test_locale_and_home_do_not_matter(rustscope, tmp_path):
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
         assert load_session(tmp_path / "s.json")["schema_version"] == 4
+
+
+def test_a_comma_for_a_decimal_point_is_nowhere_in_the_session(rustscope, tmp_path):
+    """The locale is a real one, made for this test."""
+    made = [
+        subprocess.run(["localedef", "-i", name, "-f", "UTF-8", str(tmp_path / f"{name}.UTF-8")], capture_output=True)
+        for name in ("de_DE", "tr_TR") if shutil.which("localedef")
+    ]  # fmt: skip
+    if not made or any(done.returncode for done in made):
+        pytest.skip("localedef has no sources of locales here")
+    for name in ("de_DE.UTF-8", "tr_TR.UTF-8"):
+        env = {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": name}
+        assert subprocess.run(["/usr/bin/printf", "%.1f", "1,5"], env=env, capture_output=True).stdout == b"1,5"
+        run = subprocess.run([rustscope, "--no-tui", "--spike-mem", "5.5", "-o", "s.json", "--", "sleep", "0.3"],
+                             env=env, cwd=tmp_path, capture_output=True, text=True, timeout=20)  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        session = load_session(tmp_path / "s.json")
+        assert 0.3 <= session["meta"]["duration_sec"] < 10
+        again = subprocess.run([rustscope, "report", "s.json"], env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert again.returncode == 0 and not re.search(r"\d,\d", run.stderr + again.stdout)
 
 
 # -- real programs -----------------------------------------------------------------------------------------------

@@ -98,6 +98,44 @@ def test_resizing_all_the_time(tmux, rustscope, target):
     tmux.wait_for("done=0", history=True)
 
 
+def in_a_terminal_of(size, argv, cwd, resizes=()):
+    """Runs ARGV in a terminal of SIZE (rows, columns), of RESIZES later; its exit status and what it wrote."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        os.execv(argv[0], argv)
+    written, began, resizes = b"", time.monotonic(), list(resizes)
+    while time.monotonic() - began < 60:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                data = os.read(terminal, 1 << 16)
+            except OSError:
+                break
+            if not data:
+                break
+            written += data
+        if resizes and time.monotonic() - began > 1.5:
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *resizes.pop(0), 0, 0))
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), written
+
+
+@pytest.mark.parametrize(
+    "size, resizes", [((0, 0), ()), ((1000, 1000), ()), ((30, 100), ((0, 0), (1000, 1000), (1, 1000), (1000, 1), (30, 100)))]
+)
+def test_absurd_sizes_are_survived(rustscope, target, tmp_path, size, resizes):
+    argv = [rustscope, "-q", "--no-alloc", "--no-stacks", "--", target("talk"), "lines", "30", "100"]
+    status, written = in_a_terminal_of(size, argv, tmp_path, resizes)
+    assert status == 0
+    assert b"line 29" in written or written.count(b"\n") >= 30  # what the program said is there in the end
+    if size != (0, 0):
+        assert b"\x1b[?1049h" in written and written.rindex(b"\x1b[?1049l") > written.rindex(b"\x1b[?1049h")
+    assert (tmp_path / "rustscope-last.json").exists()
+
+
 def test_keys(tmux, rustscope, target):
     run(tmux, rustscope, f"{target('talk')} lines 2000 100")
     tmux.wait_for("out 3")

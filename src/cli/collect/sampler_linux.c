@@ -134,21 +134,26 @@ static bool read_cpu(const struct watched *w, uint64_t *cpu_ns)
     return true;
 }
 
-static bool read_memory(const struct sampler *sampler, struct watched *w)
+enum memory_reading { MEMORY_READ, MEMORY_UNKNOWN, MEMORY_GONE };
+
+/* MEMORY_GONE: the process has been reaped. The descriptor knows, where the pid may be another process's by now. */
+static enum memory_reading read_memory(const struct sampler *sampler, struct watched *w)
 {
     struct proc_statm statm;
     char buf[256];
     ssize_t n = read_kept(w, w->statm_fd, "statm", buf, sizeof(buf));
 
+    if (n == -ESRCH || n == -ENOENT)
+        return MEMORY_GONE;
     if (n <= 0 || proc_statm_parse(buf, (size_t)n, &statm) < 0)
-        return false;
+        return MEMORY_UNKNOWN;
     if (!statm.resident_pages)
-        return false; /* a zombie: its memory is gone, and that is no reading */
+        return MEMORY_UNKNOWN; /* a zombie: its memory is gone, and that is no reading */
     w->rss_bytes = statm.resident_pages * sampler->page_bytes;
     w->anon_bytes = statm.resident_pages > statm.shared_pages
                         ? (statm.resident_pages - statm.shared_pages) * sampler->page_bytes
                         : 0;
-    return true;
+    return MEMORY_READ;
 }
 
 static bool read_stat(const struct watched *w, char *buf, size_t size, struct proc_stat *stat)
@@ -406,6 +411,24 @@ static void add_cpu(struct sampler *sampler, uint32_t index, uint64_t ns)
     sampler->cpu_total_ns += ns;
 }
 
+static void unwatch(struct sampler *sampler, struct watched *w, uint64_t now_ns)
+{
+    struct session *s = sampler->session;
+
+    if (!w->alive)
+        return;
+    end_memory_spike(sampler, w);
+    if (w->parent >= 0)
+        sampler->watched[w->parent].counted_children_ns += w->cpu_ns + w->children_ns;
+    if (!s->processes[w->index].end_ns)
+        s->processes[w->index].end_ns = session_at(s, now_ns);
+    for (size_t i = 0; i < w->thread_count; i++)
+        s->threads[w->thread[i].index].end_ns = session_at(s, now_ns);
+    close_watched(w);
+    w->alive = false;
+    sampler->alive--;
+}
+
 int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin origin, uint64_t now_ns,
                       struct rs_err *err)
 {
@@ -416,8 +439,10 @@ int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin or
     char buf[1024];
     int rc;
 
-    if (known)
+    if (known && read_memory(sampler, known) != MEMORY_GONE)
         return (int32_t)known->index;
+    if (known) /* its pid has been given to another process already */
+        unwatch(sampler, known, now_ns);
     rc = open_watched(&w, pid, err);
     if (!rc && !read_stat(&w, buf, sizeof(buf), &stat))
         rc = rs_err_set(err, -ESRCH, "process %d has just ended", (int)pid);
@@ -445,24 +470,6 @@ int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin or
     sampler->watched[sampler->count++] = w;
     sampler->alive++;
     return (int32_t)w.index;
-}
-
-static void unwatch(struct sampler *sampler, struct watched *w, uint64_t now_ns)
-{
-    struct session *s = sampler->session;
-
-    if (!w->alive)
-        return;
-    end_memory_spike(sampler, w);
-    if (w->parent >= 0)
-        sampler->watched[w->parent].counted_children_ns += w->cpu_ns + w->children_ns;
-    if (!s->processes[w->index].end_ns)
-        s->processes[w->index].end_ns = session_at(s, now_ns);
-    for (size_t i = 0; i < w->thread_count; i++)
-        s->threads[w->thread[i].index].end_ns = session_at(s, now_ns);
-    close_watched(w);
-    w->alive = false;
-    sampler->alive--;
 }
 
 static void new_image(struct sampler *sampler, struct watched *w, const struct proc_stat *stat, uint64_t now_ns)
@@ -719,9 +726,18 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
     struct session *s = sampler->session;
     struct process *p;
     int64_t values[3] = {0, 0, 0};
+    enum memory_reading memory;
     uint64_t cpu_ns;
 
     if (!read_cpu(w, &cpu_ns)) {
+        unwatch(sampler, w, now_ns);
+        return;
+    }
+    if (cpu_ns == w->cpu_ns && !slow)
+        return;
+    /* A CPU clock goes by pid: what it says is believed once the descriptor says that it is still this process's. */
+    memory = read_memory(sampler, w);
+    if (memory == MEMORY_GONE) {
         unwatch(sampler, w, now_ns);
         return;
     }
@@ -731,9 +747,7 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
         w->cpu_ns = cpu_ns;
         w->ran = true;
     }
-    if (!values[PROCESS_ROW_CPU_NS] && !slow)
-        return;
-    if (read_memory(sampler, w))
+    if (memory == MEMORY_READ)
         update_memory_spike(sampler, w, now_ns);
     p = &s->processes[w->index];
     if (p->anon_peak_bytes < w->anon_bytes)

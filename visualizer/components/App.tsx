@@ -92,6 +92,7 @@ function Session() {
   const [side, setSide] = useState(320);
   const [bottom, setBottom] = useState(() => Math.round(Math.max(160, innerHeight * 0.3)));
   const show = (name: typeof pane): string => (pane === name ? 'flex' : 'hidden md:flex');
+  const rest = useAfterFirstPicture();
   return (
     <main className="flex min-h-0 flex-1 flex-col">
       <Timeline />
@@ -114,20 +115,37 @@ function Session() {
             <Splitter label="Table height" axis="y" value={bottom} onChange={(value) => setBottom(Math.max(96, Math.min(innerHeight - 340, value)))} />
           </div>
           <section aria-label="Tables" className={`${show('tables')} min-h-0 flex-col max-md:flex-1`} style={innerWidth >= 768 ? { height: bottom } : undefined}>
-            <Tables />
+            {rest && <Tables />}
           </section>
         </div>
         <div className="hidden md:block">
           <Splitter label="Side pane width" axis="x" value={side} onChange={(value) => setSide(Math.max(220, Math.min(640, value)))} />
         </div>
         <aside aria-label="Insights and selection" className={`${show('insights')} min-w-0 flex-col bg-panel max-md:flex-1`} style={innerWidth >= 768 ? { width: innerWidth < 1200 ? Math.min(side, 264) : side } : undefined}>
-          <Insights />
-          <Selected />
+          {rest && <Insights />}
+          {rest && <Selected />}
         </aside>
       </div>
       <StatusLine />
     </main>
   );
+}
+
+/** False until the flame graph is painted: building the other panes before would delay it. Their places are kept. */
+function useAfterFirstPicture(): boolean {
+  const answered = useTab((tab) => tab.main !== null || !tab.busy) ?? false;
+  const [painted, setPainted] = useState(false);
+  useEffect(() => {
+    if (!answered) return;
+    let later: ReturnType<typeof setTimeout> | undefined;
+    // The graph draws in the frame that its own effect asked for before.
+    const frame = requestAnimationFrame(() => (later = setTimeout(() => setPainted(true))));
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(later);
+    };
+  }, [answered]);
+  return painted;
 }
 
 function SandwichBar() {

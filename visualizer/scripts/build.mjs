@@ -6,9 +6,9 @@
 //   node scripts/build.mjs --check   builds, and fails when the CLI's copy is not what the sources give
 //
 // The stylesheet and the scripts go inline, in their order, and are named in the policy by their hashes. The
-// analysis worker stands first, with the few lines that start it (boot.js), so that it is up and downloading while the
-// page's own code is read. Two data blocks stay open: `rustscope-session`, which the CLI fills, and `rustscope-sample`,
-// filled here.
+// analysis worker stands first, with the few lines that start it (boot.js), so that it is up, downloading and reading
+// while the page's own code is read. Two data blocks stay open: `rustscope-session` before it, which the CLI fills, and
+// `rustscope-sample`, filled here.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,9 +62,9 @@ function inline(html, worker) {
   const block = (id, text) => `<script type="application/json" id="${id}">${text}</script>`;
   const carried = existsSync(sample) ? JSON.stringify({ name: 'sample session', gzip: readFileSync(sample).toString('base64') }) : '';
   return html
-    .replace(/<head>/, () => `<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><link rel="icon" href="data:,"><style>${styles}</style><script type="text/plain" id="rustscope-worker">${scriptSafe(worker)}</script><script>${boot}</script>`)
+    .replace(/<head>/, () => `<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><link rel="icon" href="data:,"><style>${styles}</style>${block('rustscope-session', '/*RUSTSCOPE_SESSION*/')}<script type="text/plain" id="rustscope-worker">${scriptSafe(worker)}</script><script>${boot}</script>`)
     .replace(/<meta charSet="utf-8"\/>/, '')
-    .replace(/<\/body>/, () => `${block('rustscope-session', '/*RUSTSCOPE_SESSION*/')}${block('rustscope-sample', carried)}${code.map((text) => `<script>${text}</script>`).join('')}</body>`);
+    .replace(/<\/body>/, () => `${block('rustscope-sample', carried)}${code.map((text) => `<script>${text}</script>`).join('')}</body>`);
 }
 
 export async function buildPage() {

@@ -5,7 +5,7 @@ import { useMemo, useState } from 'react';
 import { LAYERS, type GroupTable, type ProfileInfo } from '@/lib/model/types';
 import { fillsOf } from '../flame/FlameGraph';
 import { crateFill, palette } from '../flame/colors';
-import { bytes, nanos, pct, quantity } from '../format';
+import { bytes, grouped, nanos, pct, quantity } from '../format';
 import { shortName } from '../names';
 import { Benchmarks } from '../panes/Benchmarks';
 import { Memory } from '../panes/Memory';
@@ -123,7 +123,7 @@ function Functions({ filterText }: { filterText: string }) {
       ...valueColumns(table, view.metric.unit, Math.max(view.value[0], sandwich ? view.status.inWindow : 0)),
     ];
     if (info.side.functions.some((one) => one.calls > 0)) {
-      list.push({ id: 'calls', label: 'Calls', title: 'whole session', number: (row) => stats.get(funcOf(row))?.calls ?? NaN, cell: (row) => stats.get(funcOf(row))?.calls.toLocaleString('en-US') ?? '', width: '5rem' });
+      list.push({ id: 'calls', label: 'Calls', title: 'whole session', number: (row) => stats.get(funcOf(row))?.calls ?? NaN, cell: (row) => (stats.has(funcOf(row)) ? grouped(stats.get(funcOf(row))!.calls) : ''), width: '5rem' });
       list.push({ id: 'avg', label: 'Mean', title: 'whole session', number: (row) => stats.get(funcOf(row))?.avgNs ?? NaN, cell: (row) => (stats.get(funcOf(row))?.avgNs ? nanos(stats.get(funcOf(row))!.avgNs) : ''), width: '5rem' });
     }
     list.push(

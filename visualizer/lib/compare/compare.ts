@@ -53,10 +53,11 @@ export class Comparison {
       topology: tree.topology,
       map: tree.map.subarray(side.from, side.from + side.nodes),
       fate: tree.fate ? tree.fate.subarray(side.from, side.from + side.nodes) : null,
+      repeats: null,
     };
     const range = asked.window && side.metric.info.windowed ? rowRange(side.metric, asked.window) : null;
     const self = sumSelf(part, side.metric, side.nodes, { range, thread: null }).value;
-    const total = Float64Array.from(self);
+    const total = self.slice();
     accumulate(part, total);
     const sum = total[0];
     if (relative && sum > 0) {

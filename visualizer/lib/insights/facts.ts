@@ -53,7 +53,7 @@ function optional(engine: Engine, id: string, window: TimeWindow | null): Summed
 export function sum(engine: Engine, metric: Metric, window: TimeWindow | null): Summed {
   const tree = engine.tree({ ...PLAIN, metric: metric.info.id }, 'top-down', null);
   const self = sumSelf(tree, metric, engine.source(metric.info.tree).count, engine.filter(metric, window, null, null)).value;
-  const total = Float64Array.from(self);
+  const total = self.slice();
   accumulate(tree, total);
   return { metric, tree, self, total, groups: groupSums(tree, self, total, engine.groups), sum: total[0] };
 }

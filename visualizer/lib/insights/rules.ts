@@ -6,6 +6,7 @@
  */
 import { formatAmount } from '../export/svg';
 import { LAYER_ALLOC, LAYER_KERNEL, LAYER_USER, LAYER_UNKNOWN, type FuncId, type Insight } from '../model/types';
+import { REPEAT_FUNC, repeatsOf } from '../view/topology';
 import { about, covered, eighths, heaviest, insight, netPerEighth, note, percent, selfIn, type Evidence, type Facts, type Summed } from './facts';
 
 type Rule = (facts: Facts) => readonly Insight[];
@@ -170,7 +171,8 @@ const allocationHeavyPath: Rule = (facts) => {
   }
   for (let n = topology.count - 1; n > 0; n--) inAllocator[topology.parent[n]] += inAllocator[n];
   const perFunc = new Float64Array(engine.funcs.count);
-  for (let n = 1; n < topology.count; n++) if (topology.func[n] >= 0 && !(topology.flags[n] & 2)) perFunc[topology.func[n]] += inAllocator[n];
+  const repeats = repeatsOf(cpu.tree, engine.groups);
+  for (let n = 1; n < topology.count; n++) if (topology.func[n] >= 0 && !(repeats[n] & REPEAT_FUNC)) perFunc[topology.func[n]] += inAllocator[n];
   const found: { func: FuncId; share: number; inside: number }[] = [];
   for (let f = 0; f < perFunc.length; f++) {
     const layer = layerOf(facts, f);

@@ -138,7 +138,7 @@ export function powerOfTwo(atLeast: number): number {
  */
 export class SliceTable {
   readonly names: string[] = [];
-  private readonly view: DataView;
+  private view: DataView;
   private readonly start = new IntColumn(1024); // of a name in the pool, a multiple of 4
   private readonly sizes = new IntColumn(1024);
   private readonly hashes = new IntColumn(1024);
@@ -147,7 +147,13 @@ export class SliceTable {
   private slots = new Int32Array(4096);
   private mask = 4095;
 
-  constructor(private readonly bytes: Uint8Array, private readonly decode: (bytes: Uint8Array) => string) {
+  constructor(private bytes: Uint8Array, private readonly decode: (bytes: Uint8Array) => string) {
+    this.view = viewOf(bytes);
+  }
+
+  /** From now on slices are of BYTES. */
+  readFrom(bytes: Uint8Array): void {
+    this.bytes = bytes;
     this.view = viewOf(bytes);
   }
 

@@ -345,10 +345,7 @@ export interface ViewRequest {
 export const ALL_LAYERS = 0xff;
 
 /** node flags */
-export const FLAG_INLINED = 1;      // every frame merged here was inlined
-export const FLAG_REPEAT_FUNC = 2;  // an ancestor is the same function: do not count its total again
-export const FLAG_REPEAT_CRATE = 4;
-export const FLAG_REPEAT_MODULE = 8;
+export const FLAG_INLINED = 1; // every frame merged here was inlined
 
 /** Nodes in breadth-first order; node 0 is the root (func -1), alone in row 0. */
 export interface Topology {

@@ -16,7 +16,7 @@ import { ProfileBuilder } from '../model/builder';
 import { SliceTable, viewOf } from '../model/columns';
 import type { Profile } from '../model/types';
 import { decodeText } from '../text/decode';
-import { type Incoming, InputError, MAX_DEPTH, type Work } from './input';
+import { Incoming, InputError, MAX_DEPTH, type Work } from './input';
 
 const SPACE = 0x20;
 const TAB = 0x09;
@@ -61,9 +61,9 @@ function trimEnd(bytes: Uint8Array, from: number, to: number): number {
   return to;
 }
 
-function lineEnd(bytes: Uint8Array, from: number): number {
+function lineEnd(bytes: Uint8Array, from: number, filled: number): number {
   const at = bytes.indexOf(0x0a, from);
-  return at < 0 ? bytes.length : at;
+  return at < 0 || at > filled ? filled : at;
 }
 
 function isBlankOrComment(bytes: Uint8Array, from: number, to: number): boolean {
@@ -71,11 +71,11 @@ function isBlankOrComment(bytes: Uint8Array, from: number, to: number): boolean 
 }
 
 /** Two numbers on at least nine of ten counted lines among the first thousand. */
-function isDifferential(bytes: Uint8Array, begin: number): boolean {
+function isDifferential(bytes: Uint8Array, begin: number, ready: number): boolean {
   let lines = 0;
   let double = 0;
-  for (let at = begin; at < bytes.length && lines < 1000; ) {
-    const end = lineEnd(bytes, at);
+  for (let at = begin; at < ready && lines < 1000; ) {
+    const end = lineEnd(bytes, at, ready);
     const to = trimEnd(bytes, at, end);
     if (!isBlankOrComment(bytes, at, to)) {
       const second = trailingNumber(bytes, at, to);
@@ -89,12 +89,14 @@ function isDifferential(bytes: Uint8Array, begin: number): boolean {
   return lines > 0 && double >= lines * 0.9;
 }
 
-/** What has to be there to tell a differential file. */
-const TELLING_BYTES = 1 << 20;
+/** Of a file that is still arriving so much is held; more for a line that is longer. Enough to tell a differential file. */
+const WINDOW_BYTES = 1 << 20;
+/** A line further back than this is not worth holding for the frames it shares with the next. */
+const SHARED_BYTES = 1 << 16;
 
-/** How far the bytes that are there hold whole lines. */
-function wholeLines(incoming: Incoming): number {
-  return incoming.done ? incoming.filled : incoming.bytes.subarray(0, incoming.filled).lastIndexOf(0x0a) + 1;
+/** How far bytes[0, FILLED) of a file that ends at SIZE hold whole lines. */
+function wholeLines(bytes: Uint8Array, filled: number, size: number): number {
+  return filled === size ? filled : bytes.lastIndexOf(0x0a, filled - 1) + 1;
 }
 
 /** Where the name that begins at FROM ends: at a semicolon, but not at one inside a bracket that a space follows. */
@@ -122,16 +124,23 @@ function semicolon(bytes: Uint8Array, view: DataView, from: number, to: number):
   return at;
 }
 
-/** Reads BYTES, or what is there of them while they are INCOMING. */
-export async function parseFolded(bytes: Uint8Array, name: string, work: Work, incoming: Incoming | null = null): Promise<Profile> {
-  await incoming?.until(TELLING_BYTES);
+/** Reads whole files, and files that are still arriving, through a window that moves over them. */
+export async function parseFolded(source: Uint8Array | Incoming, name: string, work: Work): Promise<Profile> {
+  const incoming = source instanceof Incoming ? source : null;
+  const size = source instanceof Incoming ? source.size : source.length;
+  let bytes = source instanceof Incoming ? new Uint8Array(Math.min(size, WINDOW_BYTES)) : source;
+  let filled = incoming ? 0 : size; // bytes[0, filled) are there,
+  let ready = filled; // of which [0, ready) are whole lines,
+  let passed = 0; // and so many lie before them in the file
+  while (incoming && filled < bytes.length) filled += await incoming.read(bytes, filled);
+  if (incoming) ready = wholeLines(bytes, filled, size);
   work.enter('parsing');
   const begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  const differential = isDifferential(incoming ? bytes.subarray(0, wholeLines(incoming)) : bytes, begin);
-  const build = new ProfileBuilder(differential ? 'folded-diff' : 'folded', name, Math.min(1 << 20, bytes.length >> 6));
+  const differential = isDifferential(bytes, begin, ready);
+  const build = new ProfileBuilder(differential ? 'folded-diff' : 'folded', name, Math.min(1 << 20, size >> 7));
   const baseMetric = differential ? build.metric('s0', 'Before', 'samples', false) : -1;
   const metric = build.metric(differential ? 's1' : 's0', differential ? 'After' : 'Samples', 'samples', false);
-  const view = viewOf(bytes);
+  let view = viewOf(bytes);
   const names = new SliceTable(bytes, decodeText);
   const frameOf: number[] = []; // by slice id
   let skipped = 0;
@@ -144,13 +153,30 @@ export async function parseFolded(bytes: Uint8Array, name: string, work: Work, i
   let previous = 0;
   let previousLength = 0;
 
-  let ready = incoming ? wholeLines(incoming) : bytes.length;
-  for (let at = begin; at < bytes.length; ) {
-    while (incoming && at >= ready) {
-      await incoming.until(Math.max(ready, incoming.filled) + 1);
-      ready = wholeLines(incoming);
+  for (let at = begin; ; ) {
+    while (at >= ready && passed + filled < size) {
+      if (at - previous > SHARED_BYTES) {
+        previous = at;
+        previousLength = depth = 0;
+      }
+      const from = previous;
+      bytes.copyWithin(0, from, filled);
+      passed += from;
+      filled -= from;
+      at -= from;
+      previous = 0;
+      if (filled > bytes.length >> 1) {
+        const wider = new Uint8Array(bytes.length * 2);
+        wider.set(bytes);
+        bytes = wider;
+        view = viewOf(bytes);
+        names.readFrom(bytes);
+      }
+      filled += await incoming!.read(bytes, filled);
+      ready = wholeLines(bytes, filled, size - passed);
     }
-    const end = lineEnd(bytes, at);
+    if (at >= ready) break;
+    const end = lineEnd(bytes, at, filled);
     let to = trimEnd(bytes, at, end);
     const line = at;
     at = end + 1;
@@ -222,7 +248,7 @@ export async function parseFolded(bytes: Uint8Array, name: string, work: Work, i
     if (count !== 0) build.add(metric, node, count);
     if (before !== 0) build.add(baseMetric, node, before);
     if (build.nodes.count > work.limits.maxNodes) throw new InputError(`The stacks make more than ${work.limits.maxNodes / 1e6} million call-tree nodes, which is the limit; fold them with fewer distinct frames (without addresses, for example).`);
-    if (work.due) await work.tick(at / bytes.length);
+    if (work.due) await work.tick((passed + at) / size);
   }
   if (!build.hasSamples) {
     throw new InputError(skipped > 0

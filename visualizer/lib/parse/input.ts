@@ -69,38 +69,61 @@ function tooBig(limit: number): InputError {
   return new InputError(`The file holds more than ${limit >= 1e9 ? `${limit / 1e9} GB` : `${limit / 1e6} MB`} of profile data, which is the limit; record a shorter time or a lower rate.`);
 }
 
-/** A file that is still arriving: its first `filled` bytes are there, and a parser of lines may read them meanwhile. */
+/**
+ * A file that is still arriving, read from its front to its back by one reader. Nothing is kept of what was read but the
+ * head, so a parser of lines needs a window's memory, not the file's: memory that is touched for the first time costs as
+ * much as reading it.
+ */
 export class Incoming {
-  filled = 0;
-  done = false;
-  private failed: InputError | null = null;
-  private wake: () => void = () => undefined;
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private held: Uint8Array = new Uint8Array(0); // arrived and not yet read
+  private arrived = 0;
 
-  constructor(readonly bytes: Uint8Array) {}
-
-  /** Puts what STREAM gives into `bytes`. */
-  async fill(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const reader = stream.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        this.bytes.set(value, this.filled);
-        this.filled += value.length;
-        this.wake();
-      }
-      if (this.filled < this.bytes.length) this.failed = endedEarly();
-    } catch {
-      this.failed = endedEarly();
-    }
-    this.done = true;
-    this.wake();
+  constructor(stream: ReadableStream<Uint8Array>, readonly size: number) {
+    this.reader = stream.getReader();
   }
 
-  /** Waits until there are AT_LEAST bytes, or all. */
-  async until(atLeast: number): Promise<void> {
-    while (!this.done && this.filled < atLeast) await new Promise<void>((resolve) => (this.wake = resolve));
-    if (this.failed) throw this.failed;
+  /** The first bytes, AT_LEAST so many where there are; they are still to be read. */
+  async head(atLeast: number): Promise<Uint8Array> {
+    while (this.held.length < atLeast && this.arrived < this.size) {
+      const more = (await this.piece())!;
+      const longer = new Uint8Array(this.held.length + more.length);
+      longer.set(this.held);
+      longer.set(more, this.held.length);
+      this.held = longer;
+    }
+    return this.held;
+  }
+
+  /** Puts what is there into INTO from AT on and returns how many bytes that were: at least one, but 0 at the end. */
+  async read(into: Uint8Array, at: number): Promise<number> {
+    if (this.held.length === 0) {
+      const more = await this.piece();
+      if (!more) return 0;
+      this.held = more;
+    }
+    const taken = Math.min(this.held.length, into.length - at);
+    into.set(this.held.subarray(0, taken), at);
+    this.held = this.held.subarray(taken);
+    return taken;
+  }
+
+  async whole(): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(this.size);
+    for (let at = 0; at < this.size; ) at += await this.read(bytes, at);
+    return bytes;
+  }
+
+  /** The next bytes; null at the end. */
+  private async piece(): Promise<Uint8Array | null> {
+    if (this.arrived === this.size) return null;
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = (await this.reader.read()).value;
+    } catch { /* the connection broke */ }
+    if (!bytes || bytes.length > this.size - this.arrived) throw endedEarly();
+    this.arrived += bytes.length;
+    return bytes;
   }
 }
 
@@ -125,9 +148,7 @@ export async function download(url: string, work: Work): Promise<ArrayBuffer | I
   } catch {
     throw endedEarly();
   }
-  const incoming = new Incoming(new Uint8Array(size));
-  void incoming.fill(response.body);
-  return incoming;
+  return new Incoming(response.body, size);
 }
 
 /** All bytes of a dropped file, gzip removed (twice at most: some servers add a layer). */

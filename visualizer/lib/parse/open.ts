@@ -24,11 +24,9 @@ export async function openProfile(file: InputFile | Arriving, work: Work, sideca
   const { data } = file;
   if (data instanceof Incoming) {
     work.enter('reading');
-    await data.until(HEAD_BYTES);
-    if (detect(data.bytes.subarray(0, data.filled)) === 'folded') return guarded(async () => ({ profile: await parseFolded(data.bytes, file.name, work, data), sizeBytes: data.bytes.length }));
-    await data.until(Infinity);
+    if (detect(await data.head(HEAD_BYTES)) === 'folded') return guarded(async () => ({ profile: await parseFolded(data, file.name, work), sizeBytes: data.size }));
   }
-  const bytes = await readInput(data instanceof Incoming ? data.bytes.buffer as ArrayBuffer : data, work);
+  const bytes = await readInput(data instanceof Incoming ? (await data.whole()).buffer : data, work);
   return guarded(async () => ({ profile: await parse(bytes, file.name, work, sidecars), sizeBytes: bytes.length }));
 }
 

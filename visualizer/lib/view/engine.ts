@@ -122,13 +122,13 @@ export class Engine {
         funcs: this.profile.funcs, names: this.funcs.names, crate: this.funcs.crate, virtual: this.virtual,
         transforms, layers: shape.layers, onlyMyCode: shape.onlyMyCode, collapseRecursion: shape.collapseRecursion,
       });
-      return buildTopDown(this.source(metric.info.tree), rules, this.weight(metric), this.groups);
+      return buildTopDown(this.source(metric.info.tree), rules, this.weight(metric));
     }
     const top = this.tree(shape, 'top-down', null);
     const own = new Float64Array(top.topology.count);
     const weight = this.weight(metric);
     for (let n = 0; n < top.map.length; n++) if (top.map[n] >= 0) own[top.map[n]] += weight[n];
-    return direction === 'bottom-up' ? buildBottomUp(top, own, this.groups) : buildCallers(top, func ?? -1, own, this.groups);
+    return direction === 'bottom-up' ? buildBottomUp(top, own) : buildCallers(top, func ?? -1, own);
   }
 
   filter(metric: Metric, window: TimeWindow | null, threads: readonly number[] | null, processes: readonly number[] | null): Filter {
@@ -187,7 +187,7 @@ export class Engine {
       top = this.tree(request, 'top-down', null);
       self = sumSelf(top, metric, nodes, filter).value;
     }
-    const total = Float64Array.from(self);
+    const total = self.slice();
     accumulate(top, total);
     const groups = groupSums(top, self, total, this.groups);
     const bytes = metric.info.id === 'alloc_bytes' || metric.info.tree !== 'stacks' ? null : this.bytesBelow(request);
@@ -206,7 +206,7 @@ export class Engine {
     const tree = this.tree({ ...request, metric: 'alloc_bytes' }, 'top-down', null);
     const filter = this.filter(metric, request.window, request.threads, request.processes);
     const self = sumSelf(tree, metric, this.source('stacks').count, filter).value;
-    const total = Float64Array.from(self);
+    const total = self.slice();
     accumulate(tree, total);
     return groupSums(tree, self, total, this.groups);
   }
@@ -255,7 +255,7 @@ export class Engine {
     if (cpu?.rows) {
       const tree = this.tree({ ...PLAIN, metric: cpu.info.id }, 'top-down', null);
       const self = sumSelf(tree, cpu, this.source(cpu.info.tree).count, this.filter(cpu, window, null, null)).value;
-      const total = Float64Array.from(self);
+      const total = self.slice();
       accumulate(tree, total);
       const table = groupSums(tree, self, total, this.groups).func.table(null);
       for (let i = 0; i < Math.min(limit, table.count) && table.self[i] > 0; i++) {

@@ -8,7 +8,7 @@
  * Cost at 774k recorded nodes (branchy set of bench/): see bench/visualizer_data.mjs.
  */
 import { ChildTable, IntColumn } from '../model/columns';
-import { FLAG_INLINED, FLAG_REPEAT_CRATE, FLAG_REPEAT_FUNC, FLAG_REPEAT_MODULE, type Topology } from '../model/types';
+import { FLAG_INLINED, type Topology } from '../model/types';
 import { DROP, HIDE, PROFILER, type Rules } from './rules';
 
 /** The recorded tree with what building needs looked up per node. */
@@ -32,9 +32,11 @@ export interface BuiltTree {
   readonly map: Int32Array;
   /** FATE_… per recorded node; null = all shown. */
   readonly fate: Uint8Array | null;
+  /** What `repeatsOf` gave, once somebody asked. */
+  repeats: Uint8Array | null;
 }
 
-/** Crate and module of a function (real or virtual), for the repeat flags. */
+/** Crate and module of a function (real or virtual). */
 export interface GroupColumns {
   readonly crate: Int32Array;
   readonly module: Int32Array;
@@ -49,7 +51,7 @@ const PENDING = -2; // above the focus
 
 /** Sum of |self| in and below each node; decides what is built and the order of siblings. */
 export function subtreeWeights(parent: Int32Array, self: Float64Array): Float64Array {
-  const sum = Float64Array.from(self);
+  const sum = self.slice();
   for (let n = sum.length - 1; n >= 0; n--) if (parent[n] >= 0) sum[parent[n]] += sum[n];
   return sum;
 }
@@ -58,9 +60,9 @@ export function subtreeWeights(parent: Int32Array, self: Float64Array): Float64A
  * The tree from the roots down under RULES. WEIGHT is each recorded node's own weight over the whole recording
  * (≥ 0): nodes with nothing in or below them are not built.
  */
-export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Array, groups: GroupColumns): BuiltTree {
+export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Array): BuiltTree {
   const below = subtreeWeights(tree.parent, weight);
-  if (rules.identity && tree.merged) return identityTree(tree, below, groups);
+  if (rules.identity && tree.merged) return identityTree(tree, below);
   const { parent, func } = tree;
   const state = new Int32Array(tree.count);
   const map = new Int32Array(tree.count).fill(OUT);
@@ -129,11 +131,11 @@ export function buildTopDown(tree: SourceTree, rules: Rules, weight: Float64Arra
 
   const own = new Float64Array(out.count);
   for (let n = 0; n < tree.count; n++) if (map[n] >= 0) own[map[n]] += weight[n];
-  return { ...finish(out.parent.data, out.key.data, allInlined.data, out.count, own, map, groups), fate };
+  return { ...finish(out.parent.data, out.key.data, allInlined.data, out.count, own, map), fate, repeats: null };
 }
 
 /** The recorded tree as it is, below one root: no hashing, only the order of siblings. */
-function identityTree(tree: SourceTree, below: Float64Array, groups: GroupColumns): BuiltTree {
+function identityTree(tree: SourceTree, below: Float64Array): BuiltTree {
   const place = new Int32Array(tree.count);
   let count = 1;
   for (let n = 0; n < tree.count; n++) place[n] = below[n] > 0 ? count++ : OUT;
@@ -150,7 +152,7 @@ function identityTree(tree: SourceTree, below: Float64Array, groups: GroupColumn
     inlined[at] = tree.inlined[n];
     sum[at] = below[n];
   }
-  return { ...finishSummed(parent, key, inlined, count, sum, place, groups), fate: null };
+  return { ...finishSummed(parent, key, inlined, count, sum, place), fate: null, repeats: null };
 }
 
 /** Nodes that a bottom-up tree may have; beyond, it ends at a depth. */
@@ -160,7 +162,7 @@ const INVERTED_NODES = 3_000_000;
  * The true bottom-up tree: stacks merged from their leaves. OWN is the self weight of each topology node of TOP
  * over the whole recording. Built level by level, so that a tree that would not fit is complete down to a depth.
  */
-export function buildBottomUp(top: BuiltTree, own: Float64Array, groups: GroupColumns, maxNodes = INVERTED_NODES): BuiltTree {
+export function buildBottomUp(top: BuiltTree, own: Float64Array, maxNodes = INVERTED_NODES): BuiltTree {
   const t = top.topology;
   const out = new ChildTable(Math.min(maxNodes, t.count * 2));
   const inlined = new IntColumn(1024);
@@ -199,11 +201,11 @@ export function buildBottomUp(top: BuiltTree, own: Float64Array, groups: GroupCo
     }
     stacks = left;
   }
-  return mapThrough(top, reach, out, inlined, own, groups, cappedAt);
+  return mapThrough(top, reach, out, inlined, own, cappedAt);
 }
 
 /** Who calls FUNC: reversed paths above its outermost frames, each as wide as everything below that frame. */
-export function buildCallers(top: BuiltTree, func: number, own: Float64Array, groups: GroupColumns): BuiltTree {
+export function buildCallers(top: BuiltTree, func: number, own: Float64Array): BuiltTree {
   const t = top.topology;
   const out = new ChildTable(1024);
   const inlined = new IntColumn(1024);
@@ -225,11 +227,11 @@ export function buildCallers(top: BuiltTree, func: number, own: Float64Array, gr
     }
     reach[n] = node;
   }
-  return mapThrough(top, reach, out, inlined, own, groups, 0);
+  return mapThrough(top, reach, out, inlined, own, 0);
 }
 
 /** Chains "recorded → top-down" with "top-down → reversed". */
-function mapThrough(top: BuiltTree, reach: Int32Array, out: ChildTable, inlined: IntColumn, own: Float64Array, groups: GroupColumns, cappedAt: number): BuiltTree {
+function mapThrough(top: BuiltTree, reach: Int32Array, out: ChildTable, inlined: IntColumn, own: Float64Array, cappedAt: number): BuiltTree {
   const map = new Int32Array(top.map.length);
   const fate = top.fate ? Uint8Array.from(top.fate) : new Uint8Array(map.length);
   for (let n = 0; n < map.length; n++) {
@@ -238,60 +240,70 @@ function mapThrough(top: BuiltTree, reach: Int32Array, out: ChildTable, inlined:
   }
   const sums = new Float64Array(out.count);
   for (let n = 1; n < reach.length; n++) if (reach[n] >= 0) sums[reach[n]] += own[n];
-  return { ...finish(out.parent.data, out.key.data, inlined.data, out.count, sums, map, groups, cappedAt), fate };
+  return { ...finish(out.parent.data, out.key.data, inlined.data, out.count, sums, map, cappedAt), fate, repeats: null };
 }
 
-function finish(parent: Int32Array, key: Int32Array, inlined: Int32Array, count: number, own: Float64Array, map: Int32Array, groups: GroupColumns, cappedAt = 0): { topology: Topology; map: Int32Array } {
-  return finishSummed(parent, key, inlined, count, subtreeWeights(parent.subarray(0, count), own), map, groups, cappedAt);
+function finish(parent: Int32Array, key: Int32Array, inlined: Int32Array, count: number, own: Float64Array, map: Int32Array, cappedAt = 0): { topology: Topology; map: Int32Array } {
+  return finishSummed(parent, key, inlined, count, subtreeWeights(parent.subarray(0, count), own), map, cappedAt);
 }
 
 /**
  * Puts nodes into breadth-first order, siblings by falling SUM, and renames MAP (in place). Ids in are in order of
- * creation, where a stack's new frames follow each other: what must walk the tree does it there, and the one pass
- * that jumps about (breadth-first) reads and writes everything it needs in one visit.
+ * creation, where a stack's new frames follow each other. The walk is depth-first, which gives the nodes of a row in the
+ * same order: it reads along the stacks, and writes at one place per row, so it stays within the cache. Breadth-first,
+ * every node was a miss in each column it needed, which was half of the first view.
  */
-function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, count: number, sum: Float64Array, map: Int32Array, groups: GroupColumns, cappedAt = 0): { topology: Topology; map: Int32Array } {
+function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, count: number, sum: Float64Array, map: Int32Array, cappedAt = 0): { topology: Topology; map: Int32Array } {
   const start = new Uint32Array(count + 1);
-  for (let n = 1; n < count; n++) start[parent[n] + 1]++;
+  const depthOf = new Int32Array(count);
+  const width: number[] = [1]; // nodes by row
+  for (let n = 1; n < count; n++) {
+    const depth = (depthOf[n] = depthOf[parent[n]] + 1);
+    start[parent[n] + 1]++;
+    if (depth === width.length) width.push(1);
+    else width[depth]++;
+  }
   for (let n = 0; n < count; n++) start[n + 1] += start[n];
   const fill = start.slice(0, count);
   const children = new Int32Array(Math.max(0, count - 1));
   for (let n = 1; n < count; n++) children[fill[parent[n]]++] = n;
-  const marks = repeatFlags(key, start, children, count, groups);
+  const rowStart = new Uint32Array(width.length + 1);
+  for (let row = 0; row < width.length; row++) rowStart[row + 1] = rowStart[row] + width[row];
 
-  const order = new Int32Array(count);
   const rank = new Int32Array(count);
-  const firstChild = new Uint32Array(count + 1);
+  const firstChild = new Uint32Array(count + 1).fill(count);
   const outParent = new Int32Array(count);
   const func = new Int32Array(count);
   const flags = new Uint8Array(count);
+  const free = new Int32Array(width.length + 1).fill(count); // the next place of each row
+  free.set(rowStart.subarray(0, width.length));
+  const path = new Int32Array(width.length); // by row: where the walk stands, and its children that are still to come
+  const next = new Int32Array(width.length);
+  const end = new Int32Array(width.length);
   outParent[0] = func[0] = -1;
-  const rows: number[] = [0];
-  let used = 1;
-  let rowEnd = 1;
-  for (let i = 0; i < count; i++) {
-    if (i === rowEnd) {
-      rows.push(i);
-      rowEnd = used;
+  firstChild[0] = free[1];
+  end[0] = start[1];
+  if (end[0] > 1) sortBySum(children, 0, end[0], sum);
+  for (let row = 0; row >= 0; ) {
+    if (next[row] === end[row]) {
+      row--;
+      continue;
     }
-    const node = order[i];
-    firstChild[i] = used;
-    const from = start[node];
-    const to = start[node + 1];
-    if (to - from > 1) sortBySum(children, from, to, sum);
-    for (let c = from; c < to; c++) {
-      const child = children[c];
-      rank[child] = used;
-      order[used] = child;
-      outParent[used] = i;
-      func[used] = key[child];
-      flags[used++] = marks[child] | (inlined[child] ? FLAG_INLINED : 0);
-    }
+    const node = children[next[row]++];
+    const above = path[row++];
+    const at = free[row]++;
+    rank[node] = at;
+    outParent[at] = above;
+    func[at] = key[node];
+    flags[at] = inlined[node] ? FLAG_INLINED : 0;
+    firstChild[at] = free[row + 1];
+    path[row] = at;
+    next[row] = start[node];
+    end[row] = start[node + 1];
+    if (end[row] - next[row] > 1) sortBySum(children, next[row], end[row], sum);
   }
-  firstChild[count] = count;
-  rows.push(count);
   for (let n = 0; n < map.length; n++) if (map[n] >= 0) map[n] = rank[map[n]];
-  return { topology: { id: ++lastId, count, parent: outParent, func, flags, firstChild, rowStart: Uint32Array.from(rows), cappedAt }, map };
+  return { topology: { id: ++lastId, count, parent: outParent, func, flags, firstChild, rowStart, cappedAt }, map };
 }
 
 /** Most nodes have a handful of children; a plain insertion sort wins there and needs no closure. */
@@ -313,33 +325,43 @@ function sortBySum(children: Int32Array, from: number, to: number, sum: Float64A
   }
 }
 
-/** Marks nodes under another of the same function, crate or module: a total is counted once per stack. */
-function repeatFlags(func: Int32Array, start: Uint32Array, children: Int32Array, count: number, groups: GroupColumns): Uint8Array {
-  const flags = new Uint8Array(count);
+export const REPEAT_FUNC = 1; // an ancestor is the same function: its total is not counted again
+export const REPEAT_CRATE = 2;
+export const REPEAT_MODULE = 4;
+
+/**
+ * REPEAT_… per node of a tree: which lie under another of the same function, crate or module, where a total counts a
+ * stack once. Made when first asked for, which the first picture is not.
+ */
+export function repeatsOf(tree: BuiltTree, groups: GroupColumns): Uint8Array {
+  return (tree.repeats ??= findRepeats(tree.topology, groups));
+}
+
+function findRepeats({ func, firstChild, count }: Topology, groups: GroupColumns): Uint8Array {
+  const repeats = new Uint8Array(count);
   const onPathFunc = new Uint32Array(groups.crate.length + 1);
   const onPathCrate = new Uint32Array(groups.crates + 1);
   const onPathModule = new Uint32Array(groups.modules + 1);
   const path = new IntColumn(256); // nodes entered and not left
   const next = new IntColumn(256); // next child to enter, by depth
   path.push(0);
-  next.push(start[0]);
+  next.push(firstChild[0]);
   while (path.length > 0) {
     const depth = path.length - 1;
     const node = path.data[depth];
     const at = next.data[depth];
-    if (at < start[node + 1]) {
-      const child = children[at];
+    if (at < firstChild[node + 1]) {
       next.data[depth]++;
-      const f = func[child];
+      const f = func[at];
       const crate = f < 0 ? -1 : groups.crate[f];
       const module = f < 0 ? -1 : groups.module[f];
       let mark = 0;
-      if (onPathFunc[f + 1]++ > 0) mark |= FLAG_REPEAT_FUNC;
-      if (onPathCrate[crate + 1]++ > 0) mark |= FLAG_REPEAT_CRATE;
-      if (onPathModule[module + 1]++ > 0) mark |= FLAG_REPEAT_MODULE;
-      flags[child] = mark;
-      path.push(child);
-      next.push(start[child]);
+      if (onPathFunc[f + 1]++ > 0) mark |= REPEAT_FUNC;
+      if (onPathCrate[crate + 1]++ > 0) mark |= REPEAT_CRATE;
+      if (onPathModule[module + 1]++ > 0) mark |= REPEAT_MODULE;
+      repeats[at] = mark;
+      path.push(at);
+      next.push(firstChild[at]);
     } else {
       path.length = next.length = depth;
       if (depth === 0) break;
@@ -349,5 +371,5 @@ function repeatFlags(func: Int32Array, start: Uint32Array, children: Int32Array,
       onPathModule[(f < 0 ? -1 : groups.module[f]) + 1]--;
     }
   }
-  return flags;
+  return repeats;
 }

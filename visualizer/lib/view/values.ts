@@ -3,8 +3,8 @@
  * Values of a built tree for a metric, a window and a set of threads. This is what a brush runs: it touches the
  * rows of the window once and the nodes of the topology three times, all in typed arrays.
  */
-import { FLAG_REPEAT_CRATE, FLAG_REPEAT_FUNC, FLAG_REPEAT_MODULE, type GroupTable, type Metric, type TimeWindow } from '../model/types';
-import { FATE_CHARGED, FATE_DROPPED, FATE_PROFILER, type BuiltTree, type GroupColumns } from './topology';
+import type { GroupTable, Metric, TimeWindow } from '../model/types';
+import { FATE_CHARGED, FATE_DROPPED, FATE_PROFILER, REPEAT_CRATE, REPEAT_FUNC, REPEAT_MODULE, repeatsOf, type BuiltTree, type GroupColumns } from './topology';
 
 /** Rows [from, to) of a metric that lie in a window, and the window as the buckets really cut it. */
 export interface RowRange { readonly from: number; readonly to: number; readonly window: TimeWindow }
@@ -156,7 +156,8 @@ export interface Groups { readonly func: GroupSums; readonly crate: GroupSums; r
 
 /** Group sums of a top-down tree from its totals; self is total minus children, taken before rounding can show. */
 export function groupSums(tree: BuiltTree, self: Float64Array, total: Float64Array, columns: GroupColumns): Groups {
-  const { func, flags, count } = tree.topology;
+  const { func, count } = tree.topology;
+  const repeats = repeatsOf(tree, columns);
   const groups = { func: new GroupSums(columns.crate.length), crate: new GroupSums(columns.crates), module: new GroupSums(columns.modules) };
   for (let i = 1; i < count; i++) {
     if (total[i] === 0) continue;
@@ -166,9 +167,9 @@ export function groupSums(tree: BuiltTree, self: Float64Array, total: Float64Arr
     groups.func.self[f + 1] += self[i];
     groups.crate.self[crate + 1] += self[i];
     groups.module.self[module + 1] += self[i];
-    if (!(flags[i] & FLAG_REPEAT_FUNC)) groups.func.total[f + 1] += total[i];
-    if (!(flags[i] & FLAG_REPEAT_CRATE)) groups.crate.total[crate + 1] += total[i];
-    if (!(flags[i] & FLAG_REPEAT_MODULE)) groups.module.total[module + 1] += total[i];
+    if (!(repeats[i] & REPEAT_FUNC)) groups.func.total[f + 1] += total[i];
+    if (!(repeats[i] & REPEAT_CRATE)) groups.crate.total[crate + 1] += total[i];
+    if (!(repeats[i] & REPEAT_MODULE)) groups.module.total[module + 1] += total[i];
   }
   return groups;
 }

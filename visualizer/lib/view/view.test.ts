@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { branchyFolded, randomSession } from '../fixtures/profiles';
 import { SessionMaker, SHOP, SHOP_MODULES, WORKER } from '../fixtures/session';
-import { ALL_LAYERS, FLAG_REPEAT_FUNC, type Transform, type View, type ViewRequest } from '../model/types';
+import { ALL_LAYERS, type Transform, type View, type ViewRequest } from '../model/types';
 import { funcNamed, lines, open, request } from '../testing';
-import type { Engine } from './engine';
+import { PLAIN, type Engine } from './engine';
 import { depthOf, firstBeyond, nodeAt, nodeUnder, pathOf, selfValue } from './layout';
 import { matchTotals, NameSearch, nextMatch } from './search';
-import { buildBottomUp } from './topology';
+import { buildBottomUp, REPEAT_FUNC, repeatsOf } from './topology';
 
 async function show(text: string, over: Partial<ViewRequest> | ((engine: Engine) => Partial<ViewRequest>) = {}): Promise<string[]> {
   const engine = await open(text);
@@ -29,7 +29,7 @@ describe('directions', () => {
     const shape = { metric: 's0', transforms: [], layers: ALL_LAYERS, onlyMyCode: false, collapseRecursion: 'off' as const };
     const top = engine.tree(shape, 'top-down', null);
     const own = new Float64Array(top.topology.count).fill(1);
-    const capped = buildBottomUp(top, own, engine.groups, 2000);
+    const capped = buildBottomUp(top, own, 2000);
     expect(capped.topology.cappedAt).toBeGreaterThan(0);
     expect(capped.topology.rowStart.length - 2).toBe(capped.topology.cappedAt);
     expect(capped.topology.count).toBeLessThan(4000);
@@ -113,7 +113,7 @@ describe('tables', () => {
     };
     expect(row('a')).toEqual([1, 4]);
     expect(row('b')).toEqual([3, 3]);
-    expect(view.topology!.flags.filter((f) => f & FLAG_REPEAT_FUNC)).toHaveLength(2);
+    expect(repeatsOf(engine.tree({ ...PLAIN, metric: 's0' }, 'top-down', null), engine.groups).filter((f) => f & REPEAT_FUNC)).toHaveLength(2);
   });
   test('bytes below a function stand beside its CPU time, in the same window', async () => {
     const make = new SessionMaker(2, 100, SHOP, SHOP_MODULES);

@@ -7,13 +7,23 @@ import { runRules } from '../insights/rules';
 import { Engine } from '../view/engine';
 import type { InputFile, LoadProgress, ProfileInfo, RemoteFile, UserError } from '../model/types';
 import { CancelledError, download, Incoming, InputError, LIMITS, Work, type Limits } from '../parse/input';
-import { openProfile, splitSidecars, type Arriving } from '../parse/open';
+import { openProfile, splitSidecars, type Arriving, type Opened } from '../parse/open';
 import type { CallName, Calls, Endpoint, FromWorker, ToWorker } from './protocol';
+
+type Report = (stage: LoadProgress['stage'], done: number) => void;
+
+/** A file whose reading began before the page's code was there to ask for it. */
+interface Begun {
+  readonly file: RemoteFile;
+  readonly opened: Promise<Opened>;
+  /** From now on the page hears of it and may cancel it. */
+  watch(report: Report, isCancelled: () => boolean): void;
+}
 
 export class Host {
   private readonly engines = new Map<number, Engine>();
   private readonly cancelled = new Set<number>();
-  private readonly begun = new Map<string, Promise<ArrayBuffer | Incoming>>(); // downloads by address
+  private begun: Begun | null = null;
   private comparison: { key: string; value: Comparison; profiles: number[] } | null = null;
   private lastProfile = 0;
 
@@ -28,12 +38,6 @@ export class Host {
   private async receive(message: ToWorker): Promise<void> {
     if (message.call === 'cancel') {
       this.cancelled.add(message.seq);
-      return;
-    }
-    if (message.call === 'prefetch') {
-      const bytes = download(message.url, new Work(this.limits));
-      bytes.catch(() => undefined); // said when the file is asked for
-      this.begun.set(message.url, bytes);
       return;
     }
     const { seq } = message;
@@ -54,7 +58,7 @@ export class Host {
     return engine;
   }
 
-  private answer(message: Exclude<ToWorker, { call: 'cancel' | 'prefetch' }>): Promise<Calls[CallName]['out']> | Calls[CallName]['out'] {
+  private answer(message: Exclude<ToWorker, { call: 'cancel' }>): Promise<Calls[CallName]['out']> | Calls[CallName]['out'] {
     switch (message.call) {
       case 'load': return this.load(message.arg.files, message.seq);
       case 'view': return this.engine(message.arg.profile).view(message.arg);
@@ -84,39 +88,31 @@ export class Host {
     return null;
   }
 
-  private downloaded(file: RemoteFile, work: Work): Promise<ArrayBuffer | Incoming> {
-    const begun = this.begun.get(file.url);
-    this.begun.delete(file.url);
-    return begun ?? download(file.url, work);
+  /** Begins to download and read a file that a `load` will ask for, while the page's code is still being read. */
+  prefetch(file: RemoteFile): void {
+    let report: Report = () => undefined;
+    let isCancelled = (): boolean => false;
+    const work = new Work(this.limits, (stage, done) => report(stage, done), () => isCancelled());
+    const opened = download(file.url, work).then((data) => openProfile(data instanceof Incoming ? { name: file.name, data } : { name: file.name, data }, work));
+    opened.catch(() => undefined); // said when the file is asked for
+    this.begun = {
+      file, opened,
+      watch: (to, when) => {
+        report = to;
+        isCancelled = when;
+      },
+    };
   }
 
   private async load(files: Calls['load']['in']['files'], seq: number): Promise<Calls['load']['out']> {
     const profiles: ProfileInfo[] = [];
     const errors: UserError[] = [];
-    const work = (file: string): Work => {
-      const report = (stage: LoadProgress['stage'], done: number): void => this.post({ seq, kind: 'progress', progress: { file, stage, done } });
-      return new Work(this.limits, report, () => this.cancelled.has(seq));
-    };
-    const here: (InputFile | Arriving)[] = [];
-    for (const file of files) {
-      if (!('url' in file)) here.push(file);
-      else try {
-        const data = await this.downloaded(file, work(file.name));
-        // Among several files one may be the symbols of another: they are told apart by their contents first.
-        if (data instanceof Incoming && files.length > 1) {
-          await data.until(Infinity);
-          here.push({ name: file.name, data: data.bytes.buffer as ArrayBuffer });
-        } else if (data instanceof Incoming) here.push({ name: file.name, data });
-        else here.push({ name: file.name, data });
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        errors.push({ file: file.name, message: error.message });
-      }
-    }
-    const split = await splitSidecars(here, work(here[0]?.name ?? ''));
-    for (const file of split.profiles) {
+    const reportOn = (file: string): Report => (stage, done) => this.post({ seq, kind: 'progress', progress: { file, stage, done } });
+    const isCancelled = (): boolean => this.cancelled.has(seq);
+    const work = (file: string): Work => new Work(this.limits, reportOn(file), isCancelled);
+    const take = async (name: string, opening: Promise<Opened>): Promise<void> => {
       try {
-        const { profile, sizeBytes } = await openProfile(file, work(file.name), split.sidecars);
+        const { profile, sizeBytes } = await opening;
         const engine = new Engine(++this.lastProfile, profile, sizeBytes);
         this.engines.set(engine.id, engine);
         profiles.push(engine.info());
@@ -126,9 +122,33 @@ export class Host {
           throw error;
         }
         if (!(error instanceof InputError)) console.error(error);
-        errors.push({ file: file.name, message: error instanceof InputError ? error.message : `The file could not be read (${error instanceof Error ? error.message : String(error)}); this is a bug in RustScope, please report it with the file.` });
+        errors.push({ file: name, message: error instanceof InputError ? error.message : `The file could not be read (${error instanceof Error ? error.message : String(error)}); this is a bug in RustScope, please report it with the file.` });
+      }
+    };
+
+    const { begun } = this;
+    this.begun = null;
+    if (begun && files.length === 1 && 'url' in files[0] && files[0].url === begun.file.url && files[0].name === begun.file.name) {
+      begun.watch(reportOn(begun.file.name), isCancelled);
+      await take(begun.file.name, begun.opened);
+      return { profiles, errors };
+    }
+    const here: (InputFile | Arriving)[] = [];
+    for (const file of files) {
+      if (!('url' in file)) here.push(file);
+      else try {
+        const data = await download(file.url, work(file.name));
+        // Among several files one may be the symbols of another: they are told apart by their contents first.
+        if (data instanceof Incoming && files.length > 1) here.push({ name: file.name, data: (await data.whole()).buffer });
+        else if (data instanceof Incoming) here.push({ name: file.name, data });
+        else here.push({ name: file.name, data });
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        errors.push({ file: file.name, message: error.message });
       }
     }
+    const split = await splitSidecars(here, work(here[0]?.name ?? ''));
+    for (const file of split.profiles) await take(file.name, openProfile(file, work(file.name), split.sidecars));
     return { profiles, errors };
   }
 }

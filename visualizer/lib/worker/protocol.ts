@@ -19,9 +19,7 @@ export type CallName = keyof Calls;
 
 export type ToWorker =
   | { readonly [K in CallName]: { readonly seq: number; readonly call: K; readonly arg: Calls[K]['in'] } }[CallName]
-  | { readonly seq: number; readonly call: 'cancel' }
-  /** Begins a download that a `load` will ask for; not answered. Sent by scripts/boot.js before the page's code is read. */
-  | { readonly seq: number; readonly call: 'prefetch'; readonly url: string };
+  | { readonly seq: number; readonly call: 'cancel' };
 
 export type FromWorker =
   | { readonly seq: number; readonly kind: 'progress'; readonly progress: LoadProgress }

@@ -34,11 +34,13 @@ describe('the worker', () => {
     expect((await analyst.load([file('a', 'a 1\n')])).profiles).toHaveLength(1);
   });
   test('a file that is still arriving is read as the whole one would be, however it is cut', async () => {
-    const text = branchyFolded(3000, 3000);
+    const stacks = branchyFolded(3000, 3000);
+    const middle = stacks.indexOf('\n', 1 << 20) + 1;
+    // A line longer than what is held at a time, and many that are no stacks.
+    const text = `${stacks.slice(0, middle)}main;${'long'.repeat(600_000)};c 3\n${'# nothing\n'.repeat(20_000)}${stacks.slice(middle)}`;
     const bytes = new TextEncoder().encode(text.trimEnd());
     const whole = await openProfile({ name: 'a', data: bytes.slice().buffer }, new Work());
     const next = random(9);
-    const incoming = new Incoming(new Uint8Array(bytes.length));
     const stream = new ReadableStream<Uint8Array>({
       start: (control) => {
         for (let at = 0; at < bytes.length; ) {
@@ -49,15 +51,14 @@ describe('the worker', () => {
         control.close();
       },
     });
-    void incoming.fill(stream);
-    const arrived = await openProfile({ name: 'a', data: incoming }, new Work());
+    const arrived = await openProfile({ name: 'a', data: new Incoming(stream, bytes.length) }, new Work());
     expect(bytes.length).toBeGreaterThan(2 << 20);
     expect(arrived.profile.stacks).toEqual(whole.profile.stacks);
     expect(arrived.profile.metrics).toEqual(whole.profile.metrics);
+    expect(arrived.profile.strings).toEqual(whole.profile.strings);
   });
   test('a download that ends early is a sentence, not half a profile', async () => {
-    const incoming = new Incoming(new Uint8Array(1000));
-    void incoming.fill(new Blob(['a;b 1\n'.repeat(20)]).stream());
+    const incoming = new Incoming(new Blob(['a;b 1\n'.repeat(20)]).stream(), 1000);
     await expect(openProfile({ name: 'a', data: incoming }, new Work())).rejects.toThrow(/ended early/);
   });
   test('of many questions of a slot the last is answered, those overtaken are null', async () => {

@@ -159,9 +159,10 @@ static void describe_session(struct recording *r)
 static void on_tick(void *ctx, uint64_t expirations)
 {
     struct recording *r = ctx;
+    uint64_t now_ns = rs_clock_mono_ns();
 
-    sampler_tick(r->sampler, rs_clock_mono_ns(), expirations);
-    stacks_tick(r->stacks, rs_clock_mono_ns());
+    sampler_tick(r->sampler, now_ns, expirations);
+    stacks_tick(r->stacks, now_ns);
 }
 
 static void on_channel(void *ctx, uint64_t expirations)

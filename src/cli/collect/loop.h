@@ -21,10 +21,10 @@ void loop_free(struct loop *loop);
 
 /* Watches FD, which stays the caller's, until loop_remove(). */
 struct loop_watch *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *ctx);
-/* Calls FN every PERIOD_NS, or once after DELAY_NS when PERIOD_NS is 0. */
+/* Calls FN after DELAY_NS and then every PERIOD_NS, or once when PERIOD_NS is 0. On CLOCK_MONOTONIC. */
 struct loop_watch *loop_add_timer(struct loop *loop, uint64_t delay_ns, uint64_t period_ns, loop_timer_fn fn,
                                   void *ctx);
-/* Ends a watch; a timer's descriptor is closed. NULL is fine. */
+/* Ends a watch. NULL is fine. */
 void loop_remove(struct loop *loop, struct loop_watch *watch);
 
 /* Runs until loop_stop() is called from a callback. */

@@ -30,12 +30,15 @@ static const uint64_t SLOW_BUDGET_NS = 3 * MS / 2; /* of each 100 ms */
 static const uint64_t GAP_NS = 1000 * MS;
 enum { ARGV_BYTES = 128 * 1024 }; /* of a command line that is kept */
 enum { PROCESSES_PER_TICK = 48 }; /* beyond it each one is read every second, third, … tick */
+enum { KEPT_THREADS = 256 };      /* threads that have a descriptor of their own, of all processes */
 enum { THREADS_PER_PASS = 64 };   /* of one process and 100 ms: about 1 % of a core at worst */
 
 struct watched_thread {
-    int tid;
-    uint32_t index; /* in the session */
+    pid_t tid;
+    uint32_t index;   /* in the session */
+    int schedstat_fd; /* -1: opened each time */
     uint64_t run_ns, timeslices;
+    unsigned passes; /* in which it ran */
     bool seen;
 };
 
@@ -47,6 +50,7 @@ struct watched {
     clockid_t clock;
     int dir_fd; /* /proc/PID: names this process for ever, whoever gets its pid later */
     int stat_fd, statm_fd, io_fd;
+    int children_fd; /* of the main thread */
 
     uint64_t cpu_ns;
     uint64_t children_ns;         /* cutime + cstime as last read */
@@ -73,6 +77,7 @@ struct sampler {
     struct proctable *table;
     struct watched *watched;
     size_t count, cap, alive;
+    size_t kept_threads; /* with a descriptor of their own */
     uint64_t last_ns, last_slow_ns;
     size_t fast_cursor, slow_cursor; /* whose turn it is */
     int64_t boottime_offset_ns;
@@ -339,17 +344,33 @@ static struct watched *find_watched(struct sampler *sampler, pid_t pid)
     return NULL;
 }
 
-static void close_watched(struct watched *w)
+static void forget_thread(struct sampler *sampler, struct watched_thread *t)
 {
-    const int fds[] = {w->dir_fd, w->stat_fd, w->statm_fd, w->io_fd};
+    if (t->schedstat_fd < 0)
+        return;
+    close(t->schedstat_fd);
+    sampler->kept_threads--;
+}
+
+static void forget_threads(struct sampler *sampler, struct watched *w)
+{
+    for (size_t i = 0; i < w->thread_count; i++)
+        forget_thread(sampler, &w->thread[i]);
+    w->thread_count = 0;
+}
+
+static void close_watched(struct sampler *sampler, struct watched *w)
+{
+    const int fds[] = {w->dir_fd, w->stat_fd, w->statm_fd, w->io_fd, w->children_fd};
 
     for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    w->dir_fd = w->stat_fd = w->statm_fd = w->io_fd = -1;
+    w->dir_fd = w->stat_fd = w->statm_fd = w->io_fd = w->children_fd = -1;
+    forget_threads(sampler, w);
     free(w->thread);
     w->thread = NULL;
-    w->thread_count = w->thread_cap = 0;
+    w->thread_cap = 0;
 }
 
 /* The arguments as the program has them now: any bytes, each ended by a NUL. */
@@ -390,8 +411,15 @@ static int open_watched(struct watched *w, pid_t pid, struct rs_err *err)
 {
     char path[32];
 
-    *w = (struct watched){
-        .pid = pid, .parent = -1, .dir_fd = -1, .stat_fd = -1, .statm_fd = -1, .io_fd = -1, .event = -1, .alive = true};
+    *w = (struct watched){.pid = pid,
+                          .parent = -1,
+                          .dir_fd = -1,
+                          .stat_fd = -1,
+                          .statm_fd = -1,
+                          .io_fd = -1,
+                          .children_fd = -1,
+                          .event = -1,
+                          .alive = true};
     w->open_fds = -1;
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     w->dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -400,6 +428,8 @@ static int open_watched(struct watched *w, pid_t pid, struct rs_err *err)
     w->stat_fd = openat(w->dir_fd, "stat", O_RDONLY | O_CLOEXEC);
     w->statm_fd = openat(w->dir_fd, "statm", O_RDONLY | O_CLOEXEC);
     w->io_fd = openat(w->dir_fd, "io", O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+    w->children_fd = openat(w->dir_fd, path, O_RDONLY | O_CLOEXEC);
     if (clock_getcpuclockid(pid, &w->clock) != 0)
         return rs_err_set(err, -ESRCH, "process %d has just ended", (int)pid);
     return 0;
@@ -424,7 +454,7 @@ static void unwatch(struct sampler *sampler, struct watched *w, uint64_t now_ns)
         s->processes[w->index].end_ns = session_at(s, now_ns);
     for (size_t i = 0; i < w->thread_count; i++)
         s->threads[w->thread[i].index].end_ns = session_at(s, now_ns);
-    close_watched(w);
+    close_watched(sampler, w);
     w->alive = false;
     sampler->alive--;
 }
@@ -447,7 +477,7 @@ int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin or
     if (!rc && !read_stat(&w, buf, sizeof(buf), &stat))
         rc = rs_err_set(err, -ESRCH, "process %d has just ended", (int)pid);
     if (rc) {
-        close_watched(&w);
+        close_watched(sampler, &w);
         return rc;
     }
     known = origin == SAMPLER_FORKED ? find_watched(sampler, stat.ppid) : NULL;
@@ -481,7 +511,7 @@ static void new_image(struct sampler *sampler, struct watched *w, const struct p
     memory_spike_update(&w->spike, now_ns, 0, sampler->options.spike_mem_bytes);
     w->index = session_exec_process(s, w->index, session_at(s, now_ns));
     w->startstack = stat->startstack;
-    w->thread_count = 0;
+    forget_threads(sampler, w);
     describe_image(s, w, stat);
 }
 
@@ -508,12 +538,17 @@ static void add_unseen_children(struct sampler *sampler, struct watched *w, uint
     add_cpu(sampler, (uint32_t)sampler->short_lived, grown);
 }
 
-static void find_children(struct sampler *sampler, size_t at, const char *path, uint64_t now_ns)
+/* Children that thread TID of AT forked. */
+static void find_children(struct sampler *sampler, size_t at, pid_t tid, uint64_t now_ns)
 {
-    char buf[4096];
-    ssize_t n = read_text_at(sampler->watched[at].dir_fd, path, buf, sizeof(buf));
+    const struct watched *w = &sampler->watched[at];
+    char path[64], buf[4096];
     const char *p = buf;
+    ssize_t n;
     int pid;
+
+    snprintf(path, sizeof(path), "task/%d/children", (int)tid);
+    n = read_kept(w, tid == w->pid ? w->children_fd : -1, path, buf, sizeof(buf));
 
     if (n <= 0)
         return;
@@ -523,6 +558,21 @@ static void find_children(struct sampler *sampler, size_t at, const char *path, 
 }
 
 /* -- threads ---------------------------------------------------------------------------------------------------- */
+
+static void add_thread(struct sampler *sampler, struct watched *w, pid_t tid, uint64_t now_ns)
+{
+    struct watched_thread t = {.tid = tid, .schedstat_fd = -1, .seen = true};
+    char path[64];
+
+    t.index = session_thread(sampler->session, w->index, tid, session_at(sampler->session, now_ns));
+    if (sampler->kept_threads < KEPT_THREADS) {
+        snprintf(path, sizeof(path), "task/%d/schedstat", (int)tid);
+        t.schedstat_fd = openat(w->dir_fd, path, O_RDONLY | O_CLOEXEC);
+        sampler->kept_threads += t.schedstat_fd >= 0;
+    }
+    GROW(w->thread, w->thread_count + 1, w->thread_cap);
+    w->thread[w->thread_count++] = t;
+}
 
 static void list_threads(struct sampler *sampler, struct watched *w, uint64_t now_ns)
 {
@@ -552,22 +602,33 @@ static void list_threads(struct sampler *sampler, struct watched *w, uint64_t no
             w->thread[i].seen = true;
             continue;
         }
-        GROW(w->thread, w->thread_count + 1, w->thread_cap);
-        w->thread[w->thread_count++] = (struct watched_thread){
-            .tid = tid, .index = session_thread(s, w->index, tid, session_at(s, now_ns)), .seen = true};
+        add_thread(sampler, w, tid, now_ns);
     }
     closedir(dir);
     for (size_t i = 0; i < w->thread_count; i++) {
-        if (w->thread[i].seen)
+        if (w->thread[i].seen) {
             w->thread[kept++] = w->thread[i];
-        else
-            s->threads[w->thread[i].index].end_ns = session_at(s, now_ns);
+            continue;
+        }
+        s->threads[w->thread[i].index].end_ns = session_at(s, now_ns);
+        forget_thread(sampler, &w->thread[i]);
     }
     w->thread_count = kept;
 }
 
-/* Reads CPU and name of some threads, in turn. Returns the context switches they made. */
-static uint64_t read_threads(struct sampler *sampler, struct watched *w)
+/* A thread takes its name when it begins, if ever; later it is looked at now and then. */
+static bool name_is_due(struct watched_thread *t)
+{
+    unsigned pass = t->passes++;
+
+    return pass < 4 || pass % 8 == 0;
+}
+
+/*
+ * Reads CPU and name of some threads, in turn; the main thread's name is in STAT. Returns the context switches they
+ * made.
+ */
+static uint64_t read_threads(struct sampler *sampler, struct watched *w, const struct proc_stat *stat)
 {
     struct session *s = sampler->session;
     size_t todo = w->thread_count < THREADS_PER_PASS ? w->thread_count : THREADS_PER_PASS;
@@ -583,7 +644,7 @@ static uint64_t read_threads(struct sampler *sampler, struct watched *w)
             w->thread_cursor = 0;
         t = &w->thread[w->thread_cursor++];
         snprintf(path, sizeof(path), "task/%d/schedstat", t->tid);
-        n = read_text_at(w->dir_fd, path, buf, sizeof(buf));
+        n = read_kept(w, t->schedstat_fd, path, buf, sizeof(buf));
         if (n <= 0 || proc_schedstat_parse(buf, (size_t)n, &sched) < 0)
             continue;
         if (sched.run_ns > t->run_ns)
@@ -594,6 +655,12 @@ static uint64_t read_threads(struct sampler *sampler, struct watched *w)
             continue;
         t->run_ns = sched.run_ns;
         t->timeslices = sched.timeslices;
+        if (t->tid == w->pid) {
+            s->threads[t->index].name = strings_add(&s->strings, stat->comm, stat->comm_len);
+            continue;
+        }
+        if (!name_is_due(t))
+            continue;
         snprintf(path, sizeof(path), "task/%d/comm", t->tid);
         n = read_text_at(w->dir_fd, path, buf, sizeof(buf));
         if (n > 1)
@@ -654,21 +721,17 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, u
     w->threads = stat.num_threads;
     w->open_fds = count_fds(w);
     read_io(w, &io[0], &io[1]);
-    if (w->thread_count != stat.num_threads || w->thread_count <= THREADS_PER_PASS)
+    if (w->thread_count != stat.num_threads || (w->thread_count > 1 && w->thread_count <= THREADS_PER_PASS))
         list_threads(sampler, w, now_ns);
-    *switches += read_threads(sampler, w);
+    *switches += read_threads(sampler, w, &stat);
     p = &s->processes[w->index];
     if (p->thread_peak < w->threads)
         p->thread_peak = w->threads;
     if (!sampler->options.follow)
         return;
     /* Each thread has a list of the children that it forked; the process table finds those beyond the bound. */
-    for (size_t i = 0; i < sampler->watched[at].thread_count && i < THREADS_PER_PASS; i++) {
-        char path[64];
-
-        snprintf(path, sizeof(path), "task/%d/children", sampler->watched[at].thread[i].tid);
-        find_children(sampler, at, path, now_ns);
-    }
+    for (size_t i = 0; i < sampler->watched[at].thread_count && i < THREADS_PER_PASS; i++)
+        find_children(sampler, at, sampler->watched[at].thread[i].tid, now_ns);
 }
 
 /* Those that ran, in turn, for as long as a pass may take: a large tree is seen less often, not at a higher price. */
@@ -774,21 +837,28 @@ static void tick_some(struct sampler *sampler, uint64_t now_ns, bool slow)
     }
 }
 
+/* The monotonic clock stands still in a suspended machine: nothing measured goes wrong, but the gap is worth a mark. */
+static bool was_suspended(struct sampler *sampler)
+{
+    int64_t before = sampler->boottime_offset_ns;
+
+    sampler->boottime_offset_ns = boottime_offset();
+    return sampler->boottime_offset_ns - before > (int64_t)(100 * MS);
+}
+
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations)
 {
     struct session *s = sampler->session;
     const uint64_t from = session_at(s, sampler->last_ns), to = session_at(s, now_ns);
-    const int64_t offset = boottime_offset();
     uint64_t cpu_before = sampler->cpu_total_ns, anon = 0, rss = 0;
     bool slow = now_ns - sampler->last_slow_ns >= SLOW_NS;
 
     s->diagnostics.ticks++;
     s->diagnostics.ticks_missed += expirations > 1 ? expirations - 1 : 0;
-    if (offset - sampler->boottime_offset_ns > (int64_t)(100 * MS))
+    if (slow && was_suspended(sampler))
         note_gap(sampler, sampler->last_ns, now_ns, "the machine was suspended");
     else if (now_ns - sampler->last_ns > GAP_NS)
         note_gap(sampler, sampler->last_ns, now_ns, "rustscope was stopped or not scheduled");
-    sampler->boottime_offset_ns = offset;
 
     tick_some(sampler, now_ns, slow);
     for (size_t i = 0; i < sampler->count; i++) {
@@ -836,7 +906,7 @@ void sampler_free(struct sampler *sampler)
     if (!sampler)
         return;
     for (size_t i = 0; i < sampler->count; i++)
-        close_watched(&sampler->watched[i]);
+        close_watched(sampler, &sampler->watched[i]);
     free(sampler->watched);
     proctable_free(sampler->table);
     free(sampler);
@@ -925,7 +995,7 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
         end_memory_spike(sampler, w);
         for (size_t t = 0; status && !i && t < w->thread_count; t++)
             s->threads[w->thread[t].index].end_ns = session_at(s, now_ns);
-        close_watched(w);
+        close_watched(sampler, w);
     }
     end_cpu_spike(sampler);
     close_thread_sums(s);

@@ -14,6 +14,7 @@
 
 enum {
     FIRST_SLOTS = 1024,
+    SMALL_SLOTS = 4096, /* up to here a table doubles */
     DEAD_KEEP_TIME = (1000000 / 64),  /* a second */
     SITES_MAX = HEAP_NO_SITE,
     HUGE_BYTES = 4 << 20,
@@ -21,9 +22,20 @@ enum {
 
 /* ---- the table ---- */
 
+/*
+ * In the order of the hash, whatever the number of slots: then a rehash reads one table and writes the other from front
+ * to back, and a table may grow by small steps.
+ */
 static size_t slot_of(const struct heap *h, uint64_t address)
 {
-    return (address >> 3) * 0x9e3779b97f4a7c15u >> 20 & (h->slots - 1);
+    uint64_t hash = (address >> 3) * 0x9e3779b97f4a7c15u;
+
+    return (size_t)((hash >> 32) * h->slots >> 32);
+}
+
+static struct heap_block *next_slot(const struct heap *h, struct heap_block *b)
+{
+    return ++b == h->blocks + h->slots ? h->blocks : b;
 }
 
 static struct heap_block *table_new(size_t slots)
@@ -45,11 +57,11 @@ static bool is_live(const struct heap_block *b)
 
 static void insert(struct heap *h, const struct heap_block *block)
 {
-    size_t i = slot_of(h, (block->key & ~LIVE_BIT) << 3);
+    struct heap_block *b = &h->blocks[slot_of(h, (block->key & ~LIVE_BIT) << 3)];
 
-    while (h->blocks[i].key)
-        i = (i + 1) & (h->slots - 1);
-    h->blocks[i] = *block;
+    while (b->key)
+        b = next_slot(h, b);
+    *b = *block;
     h->used++;
 }
 
@@ -59,7 +71,18 @@ static bool is_young(const struct heap_block *b, uint32_t now)
     return (int32_t)(now - b->time) < DEAD_KEEP_TIME;
 }
 
-/* A new table without the dead entries that nothing can refer to any more; twice as big if it would be too full. */
+/*
+ * How many slots for KEPT entries. A quarter free where nearly all of them live: 32 bytes a block. Where many are dead
+ * the next second brings as many again, so there is room for twice as many.
+ */
+static size_t slots_for(const struct heap *h, size_t kept)
+{
+    size_t slots = kept - h->live_count > h->live_count / 8 || kept < SMALL_SLOTS ? kept * 2 : kept / 3 * 4;
+
+    return slots > FIRST_SLOTS ? slots : FIRST_SLOTS;
+}
+
+/* A new table without the dead entries that nothing can refer to any more. */
 static void rehash(struct heap *h, uint32_t now)
 {
     struct heap_block *old = h->blocks;
@@ -67,9 +90,8 @@ static void rehash(struct heap *h, uint32_t now)
 
     for (size_t i = 0; i < old_slots; i++)
         kept += old[i].key && (is_live(&old[i]) || is_young(&old[i], now));
-    h->slots = old_slots ? old_slots : FIRST_SLOTS;
-    while (kept > h->slots * 3 / 8)
-        h->slots *= 2;
+    h->slots = slots_for(h, kept);
+    h->full = h->slots / 32 * 27;
     h->blocks = table_new(h->slots);
     h->used = 0;
     for (size_t i = 0; i < old_slots; i++)
@@ -83,14 +105,14 @@ static void rehash(struct heap *h, uint32_t now)
 static struct heap_block *find(struct heap *h, uint64_t address, uint32_t now)
 {
     uint64_t key = address >> 3;
-    size_t i;
+    struct heap_block *b;
 
-    if (h->used >= h->slots / 4 * 3)
+    if (h->used >= h->full)
         rehash(h, now);
-    for (i = slot_of(h, address); h->blocks[i].key; i = (i + 1) & (h->slots - 1))
-        if ((h->blocks[i].key & ~LIVE_BIT) == key)
+    for (b = &h->blocks[slot_of(h, address)]; b->key; b = next_slot(h, b))
+        if ((b->key & ~LIVE_BIT) == key)
             break;
-    return &h->blocks[i];
+    return b;
 }
 
 void heap_prefetch(const struct heap *h, uint64_t address)
@@ -99,12 +121,17 @@ void heap_prefetch(const struct heap *h, uint64_t address)
         __builtin_prefetch(&h->blocks[slot_of(h, address)], 1);
 }
 
+size_t heap_table_bytes(const struct heap *h)
+{
+    return h->slots * sizeof(struct heap_block);
+}
+
 void heap_forget_blocks(struct heap *h)
 {
     if (h->blocks)
         munmap(h->blocks, h->slots * sizeof(*h->blocks));
     h->blocks = NULL;
-    h->slots = h->used = h->live_count = 0;
+    h->slots = h->used = h->full = h->live_count = 0;
     h->live_bytes = 0;
 }
 

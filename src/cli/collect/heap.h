@@ -13,7 +13,7 @@
  * that comes late has been freed meanwhile, a free that comes late was of an older block. A freed address stays in the
  * table as a dead entry for a second, which is longer than any record waits to be read.
  *
- * 24 bytes an entry, open addressing, at most 3/4 full. Time is in units of 64 µs, modulo 2^32 (76 hours).
+ * 24 bytes an entry, open addressing, 3/4 to 27/32 full where most entries live: 28 to 32 bytes a block. Time is in units of 64 µs, modulo 2^32 (76 hours).
  */
 enum { HEAP_TIME_SHIFT = 16, HEAP_LIFETIMES = 48, HEAP_NO_SITE = 0xffffff };
 
@@ -36,8 +36,9 @@ struct heap_site {
 
 struct heap {
     struct heap_block *blocks;
-    size_t slots; /* power of two, 0 before the first block */
+    size_t slots; /* 0 before the first block; fewer than 2^32 */
     size_t used;  /* live and dead entries */
+    size_t full;  /* so many entries are too many */
     size_t live_count;
     uint64_t live_bytes;
 
@@ -87,6 +88,9 @@ void heap_count(struct heap *h, uint32_t site, uint64_t count, uint64_t bytes, b
 
 /* Lifetime class of a block that lived from BORN to DIED. */
 unsigned heap_lifetime_class(uint32_t born, uint32_t died);
+
+/* Memory of the table of blocks. */
+size_t heap_table_bytes(const struct heap *h);
 
 /* Frees that no known block explains. */
 uint64_t heap_unknown_frees(const struct heap *h);

@@ -2,8 +2,10 @@
 
 /*
  * Memory that does not come from malloc, and the calls that change what the rest of the shim may take for granted.
- * libc's own malloc does not come through here: it calls its internal mmap and brk.
+ * libc's own malloc does not come through here: it calls its internal mmap and brk. Another allocator's arenas do, and
+ * are told by who asks: what malloc hands out of them is counted there.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
@@ -24,13 +26,30 @@ HOOK long syscall_hook(long number, long a, long b, long c, long d, long e, long
 HOOK void *mremap_hook(void *at, size_t old_len, size_t new_len, int flags, void *to) __asm__("mremap");
 HOOK int dlclose(void *handle);
 
+extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
+
+static bool is_allocator(uint64_t pc)
+{
+    struct dl_find_object asks, allocates;
+
+    return _dl_find_object && !_dl_find_object((void *)(uintptr_t)pc, &asks) &&
+           !_dl_find_object((void *)(uintptr_t)rs_real.malloc, &allocates) &&
+           asks.dlfo_map_start == allocates.dlfo_map_start;
+}
+
+static void note(enum rs_outside kind, const void *address, int64_t bytes, const struct rs_caller *caller)
+{
+    if (!is_allocator(caller->pc))
+        rs_record_outside(kind, address, bytes, caller);
+}
+
 static RECORDED void *recorded_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset,
                                     CALLER_PARAMS)
 {
     void *got = rs_real.mmap(at, len, prot, flags, fd, offset);
 
     if (got != MAP_FAILED && (flags & MAP_ANONYMOUS))
-        rs_record_outside(RS_OUTSIDE_MMAP, got, (int64_t)len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MMAP, got, (int64_t)len, CALLER_STRUCT);
     return got;
 }
 
@@ -53,7 +72,7 @@ static RECORDED int recorded_munmap(void *at, size_t len, CALLER_PARAMS)
     int rc = rs_real.munmap(at, len);
 
     if (!rc)
-        rs_record_outside(RS_OUTSIDE_MUNMAP, at, -(int64_t)len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MUNMAP, at, -(int64_t)len, CALLER_STRUCT);
     return rc;
 }
 
@@ -71,8 +90,8 @@ static RECORDED void *recorded_mremap(void *at, size_t old_len, size_t new_len, 
     void *got = rs_real.mremap(at, old_len, new_len, flags, to);
 
     if (got != MAP_FAILED) {
-        rs_record_outside(RS_OUTSIDE_MREMAP, at, -(int64_t)old_len, CALLER_STRUCT);
-        rs_record_outside(RS_OUTSIDE_MREMAP, got, (int64_t)new_len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MREMAP, at, -(int64_t)old_len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MREMAP, got, (int64_t)new_len, CALLER_STRUCT);
     }
     return got;
 }
@@ -89,7 +108,7 @@ static RECORDED void *recorded_sbrk(intptr_t by, CALLER_PARAMS)
     void *got = rs_real.sbrk(by);
 
     if (got != (void *)-1 && by)
-        rs_record_outside(RS_OUTSIDE_BRK, got, by, CALLER_STRUCT);
+        note(RS_OUTSIDE_BRK, got, by, CALLER_STRUCT);
     return got;
 }
 
@@ -106,7 +125,7 @@ static RECORDED int recorded_brk(void *end, CALLER_PARAMS)
     int rc = rs_real.brk(end);
 
     if (!rc && before != (char *)-1)
-        rs_record_outside(RS_OUTSIDE_BRK, before, (char *)end - before, CALLER_STRUCT);
+        note(RS_OUTSIDE_BRK, before, (char *)end - before, CALLER_STRUCT);
     return rc;
 }
 

@@ -1,5 +1,6 @@
 """Allocations against programs with a known truth: every count here is exact."""
 
+import ctypes.util
 import subprocess
 
 import pytest
@@ -93,6 +94,26 @@ def test_temporary_and_sizes(allocs, target):
     # before_main() and after_main() have one pair each.
     assert recording.session["summary"]["temporary_allocations"] == 2002
     assert recording.session["allocations"]["by_size"]["0-64B"] == 2002
+
+
+def test_what_a_program_maps_itself_is_told_apart(allocs, target):
+    found, recording = allocs([target("alloc_outside")])
+    assert recording.returncode == 0
+    mib = 1 << 20
+    assert recording.session["allocations"]["outside"] == {"peak_bytes": 17 * mib, "left_bytes": 5 * mib}
+    assert recording.session["processes"][0]["outside_peak_mb"] == pytest.approx(17 * mib / 1e6, abs=0.01)
+    assert (found.of("take"), found.of("take", "bytes")) == (10000, 40000000)
+
+
+def test_the_arenas_of_another_allocator_are_not_outside_malloc(allocs, target):
+    jemalloc = ctypes.util.find_library("jemalloc")
+    if not jemalloc:
+        pytest.skip("no libjemalloc")
+    env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "LD_PRELOAD": jemalloc}
+    found, recording = allocs([target("alloc_outside")], env=env)
+    assert (found.of("take"), found.of("take", "bytes")) == (10000, 40000000)
+    # What jemalloc maps before its first malloc has been asked for is not yet known to be its own.
+    assert recording.session["allocations"]["outside"]["peak_bytes"] < (17 + 4) << 20
 
 
 def test_without_allocations_the_shim_stays_away(record, target):

@@ -123,6 +123,8 @@ static struct session *rich_session(void)
     s->allocations.measured = true;
     s->allocations.total_allocations = 12;
     s->allocations.peak_bytes = 4096;
+    s->allocations.outside_peak_bytes = 70000000;
+    s->allocations.outside_left_bytes = 1048576;
     s->allocations.stats = xcalloc(1, sizeof(struct alloc_stats));
     s->allocations.stats[s->allocations.stats_count++] = (struct alloc_stats){.node = node, .count = 12, .bytes = 4096};
     s->allocations.leaks = xcalloc(1, sizeof(struct leak));

@@ -65,6 +65,8 @@ static void add_allocations(struct session *s)
     s->allocations.total_bytes = 412000000;
     s->allocations.temporary = 3770000;
     s->allocations.peak_bytes = 57000000;
+    s->allocations.outside_peak_bytes = 21000000;
+    s->allocations.outside_left_bytes = 65536;
     s->allocations.peak_at_ns = 11200 * SECOND / 1000;
     s->allocations.stats = xcalloc(1, sizeof(*s->allocations.stats));
     s->allocations.stats_count = 1;

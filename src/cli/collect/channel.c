@@ -568,6 +568,7 @@ static void conclude_image(struct channel *ch, struct image *image, struct merge
     a->total_deallocations += image->heap.frees;
     a->total_bytes += image->heap.bytes;
     a->temporary += image->heap.temporary;
+    a->outside_left_bytes += image->outside_bytes;
     for (unsigned i = 0; i < ALLOC_SIZE_CLASSES; i++)
         a->by_size[i] += image->heap.by_size[i];
     d->events_dropped += image->dropped_allocations + image->lost_frees;
@@ -581,6 +582,7 @@ static void conclude_image(struct channel *ch, struct image *image, struct merge
         p->leaked_bytes += leaked_bytes;
         p->leaked_allocations += leaked_count;
         p->heap_peak_bytes = image->peak_bytes;
+        p->outside_peak_bytes = image->outside_peak_bytes;
         if (image->ended && !p->end_ns)
             p->end_ns = session_at(s, image->end_ns);
     }
@@ -718,6 +720,7 @@ void channel_finish(struct channel *ch)
     if (a->measured)
         s->diagnostics.alloc_backend = ALLOCS_SHIM;
     a->peak_bytes = ch->reader.peak_bytes;
+    a->outside_peak_bytes = ch->reader.outside_peak_bytes;
     a->peak_at_ns = ch->reader.peak_tick ? session_at(s, tick_ns(ch, ch->reader.peak_tick)) : 0;
     s->diagnostics.events_received = ch->reader.events;
     explain_silent(ch);

@@ -553,10 +553,10 @@ static void change_outside(struct image *image, uint64_t start, uint64_t end, bo
         image->outside_peak_bytes = image->outside_bytes;
 }
 
-static void take_outside(struct image *image, const char *bytes, size_t len)
+static void take_outside(struct reader *r, struct image *image, const char *bytes, size_t len)
 {
     struct rs_record_outside record;
-    uint64_t size;
+    uint64_t size, before = image->outside_bytes;
 
     if (len < sizeof(record))
         return;
@@ -569,6 +569,9 @@ static void take_outside(struct image *image, const char *bytes, size_t len)
         change_outside(image, record.address - size, record.address, false);
     else
         change_outside(image, record.address, record.address + size, record.bytes > 0);
+    r->outside_bytes += image->outside_bytes - before;
+    if (r->outside_bytes > r->outside_peak_bytes)
+        r->outside_peak_bytes = r->outside_bytes;
 }
 
 static void take_counts(struct stream *s, const char *bytes, size_t len)
@@ -621,7 +624,7 @@ static void take_record(struct reader *r, struct stream *s, unsigned kind, const
         take_counts(s, bytes, len);
         break;
     case RS_RECORD_OUTSIDE:
-        take_outside(s->image, bytes, len);
+        take_outside(r, s->image, bytes, len);
         break;
     case RS_RECORD_THREAD:
     case RS_RECORD_THREAD_END:
@@ -1133,6 +1136,7 @@ static void finish_image(struct reader *r, uint32_t index)
             heap->sites[i].peak_bytes = heap->sites[i].live_bytes;
         }
     r->live_bytes -= heap->live_bytes;
+    r->outside_bytes -= image->outside_bytes;
     heap_forget_blocks(heap);
     image->end_ns = rs_clock_mono_ns();
     image->finished = true;
@@ -1192,11 +1196,13 @@ void reader_restart(struct reader *r)
         flush_cells(r, i);
         heap_restart(&r->images[i]->heap);
         r->images[i]->peak_bytes = r->images[i]->heap.live_bytes;
+        r->images[i]->outside_peak_bytes = r->images[i]->outside_bytes;
         r->images[i]->dropped_allocations = r->images[i]->lost_frees = 0;
     }
     r->row_count = r->level_count = r->records_len = 0;
     r->peak_bytes = r->interval_alloc_bytes = 0;
     r->interval_peak_bytes = r->live_bytes;
+    r->outside_peak_bytes = r->outside_bytes;
     r->peak_mark++;
     r->events = 0;
 }

@@ -77,7 +77,7 @@ struct image {
     struct leak_site *leaks; /* by site, once finished */
     uint64_t peak_bytes;
     uint64_t dropped_allocations, lost_frees, skipped, no_stack, truncated;
-    uint64_t outside_bytes, outside_peak_bytes; /* mapped outside malloc and still there */
+    uint64_t outside_bytes, outside_peak_bytes; /* mapped outside malloc and still there, in the end too */
     struct range {
         uint64_t start, end;
     } * outside; /* sorted, apart */
@@ -133,6 +133,7 @@ struct reader {
 
     size_t nodes_total; /* of all images, against READER_NODES_MAX */
     uint64_t live_bytes, peak_bytes, interval_peak_bytes, interval_alloc_bytes;
+    uint64_t outside_bytes, outside_peak_bytes; /* of the processes that are there */
     uint32_t peak_tick, peak_mark;
     bool any;
 

@@ -799,6 +799,7 @@ static int read_process(struct reader *r, const cJSON *o)
     p->anon_peak_bytes = bytes_from_mb(o, "anon_peak_mb");
     p->rss_peak_bytes = bytes_from_mb(o, "rss_peak_mb");
     p->heap_peak_bytes = bytes_from_mb(o, "heap_peak_mb");
+    p->outside_peak_bytes = bytes_from_mb(o, "outside_peak_mb");
     p->thread_peak = (uint32_t)whole(o, "thread_peak");
     p->allocations = whole(o, "allocations");
     p->deallocations = whole(o, "deallocations");
@@ -877,6 +878,13 @@ static int read_allocations(struct reader *r)
         a->peak_at_ns = at_from_ts(r, peak, "ts");
         a->peak_bytes = whole(peak, "bytes");
         cJSON_Delete(peak);
+    }
+    if (find_member(table.section, "outside", &member)) {
+        cJSON *outside = cJSON_ParseWithLength(member.text, member.len);
+
+        a->outside_peak_bytes = whole(outside, "peak_bytes");
+        a->outside_left_bytes = whole(outside, "left_bytes");
+        cJSON_Delete(outside);
     }
     if (find_member(table.section, "by_size", &member)) {
         cJSON *by_size = cJSON_ParseWithLength(member.text, member.len);

@@ -572,6 +572,11 @@ static void write_allocations(struct writer *w)
     kv_ts(w, "ts", a->peak_at_ns);
     rs_json_kv_uint(j, "bytes", a->peak_bytes);
     rs_json_object_end(j);
+    rs_json_key(j, "outside");
+    rs_json_object_begin(j);
+    rs_json_kv_uint(j, "peak_bytes", a->outside_peak_bytes);
+    rs_json_kv_uint(j, "left_bytes", a->outside_left_bytes);
+    rs_json_object_end(j);
     COLUMN(j, "lifetimes", LIFETIME_CLASSES, rs_json_uint, a->lifetimes[i]);
     COLUMN(j, "node", a->stats_count, rs_json_int, a->stats[i].node);
     COLUMN(j, "count", a->stats_count, rs_json_uint, a->stats[i].count);
@@ -621,6 +626,7 @@ static void write_process(struct writer *w, size_t i)
     rs_json_kv_double(j, "anon_peak_mb", mb((double)p->anon_peak_bytes), MB_DIGITS);
     rs_json_kv_double(j, "rss_peak_mb", mb((double)p->rss_peak_bytes), MB_DIGITS);
     rs_json_kv_double(j, "heap_peak_mb", mb((double)p->heap_peak_bytes), MB_DIGITS);
+    rs_json_kv_double(j, "outside_peak_mb", mb((double)p->outside_peak_bytes), MB_DIGITS);
     rs_json_kv_uint(j, "thread_peak", p->thread_peak);
     rs_json_kv_uint(j, "allocations", p->allocations);
     rs_json_kv_uint(j, "deallocations", p->deallocations);

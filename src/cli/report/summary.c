@@ -17,6 +17,7 @@ enum {
     SPIKES_SHOWN = 8,
     FUNCTIONS_SHOWN = 10,
     HOLDERS_SHOWN = 3,
+    OUTSIDE_WORTH_BYTES = 1000000, /* a line of its own */
     PATH_FRAMES = 5,
     LABEL_COL = 2,
     SPARK_COL = 11,
@@ -434,6 +435,12 @@ static void draw_memory(struct page *page)
     if (shown[0])
         canvas_text_right(page->canvas, page->row, page->cols - 12, 12, "at the peak", STYLE_DIM);
     next_row(page);
+    if (a->outside_peak_bytes >= OUTSIDE_WORTH_BYTES) {
+        col = piece(page, LABEL_COL + 9, STYLE_NORMAL, "outside malloc: up to %s",
+                    fmt_bytes((double)a->outside_peak_bytes).s);
+        piece(page, col, STYLE_NORMAL, "%s left", fmt_bytes((double)a->outside_left_bytes).s);
+        next_row(page);
+    }
     for (int k = 0; k < HOLDERS_SHOWN && shown[k]; k++) {
         double share = page->totals.heap_peak_bytes > 0
                            ? 100.0 * (double)shown[k]->peak_bytes / page->totals.heap_peak_bytes

@@ -89,7 +89,7 @@ struct process {
     int32_t module;            /* the executable in the call tree, CALLTREE_NO_MODULE when unknown */
     uint64_t start_ns, end_ns; /* at_ns; end_ns 0 while it lives */
     uint64_t cpu_ns;
-    uint64_t anon_peak_bytes, rss_peak_bytes, heap_peak_bytes;
+    uint64_t anon_peak_bytes, rss_peak_bytes, heap_peak_bytes, outside_peak_bytes;
     uint32_t thread_peak;
     uint64_t allocations, deallocations, alloc_bytes, leaked_bytes, leaked_allocations;
     enum shim_status shim;
@@ -156,6 +156,8 @@ struct allocations {
     uint64_t leaked_bytes, leaked_count;
     string_id suppress_file; /* the user's, of leaks not to report; 0: none */
     uint64_t peak_at_ns, peak_bytes;
+    /* Mapped by the program itself (anonymous mmap, mremap, brk), not by its malloc; left: at the processes' ends. */
+    uint64_t outside_peak_bytes, outside_left_bytes;
     uint64_t by_size[ALLOC_SIZE_CLASSES]; /* 0-64 B, 65-512 B, 513 B-4 KB, 4-64 KB, more (powers of two) */
     uint64_t lifetimes[LIFETIME_CLASSES]; /* freed blocks that lived [2^(i-1), 2^i) µs; class 0: under 1 µs */
     struct alloc_stats *stats;

@@ -23,6 +23,7 @@ enum {
     LEAKS_MAX = 1000,
     STACK_MAX = 2048,
     SINKS = 4,
+    UNKNOWN_FREES_WORTH = 100, /* a sentence */
 };
 
 struct sink {
@@ -644,24 +645,66 @@ static void explain_silent(struct channel *ch)
     }
 }
 
-/* An allocator that is linked into the program is not in front of us: memory grows and no call is seen. */
+/* Memory grew, and malloc's callers hold little of it. */
+static bool is_suspicious(const struct image *image, const struct process *p)
+{
+    return p->anon_peak_bytes >= 16000000 && image->peak_bytes * 2 < p->anon_peak_bytes;
+}
+
+/* Why calls of a process are not seen, in a word for the process and a sentence for a person. NULL: they are. */
+static const char *name_bypass(const struct shim_allocator *found, const struct image *image, const struct process *p,
+                               char *sentence, size_t size)
+{
+    const char *name = found->name ? found->name : "an allocator (jemalloc, tcmalloc, mimalloc…)";
+
+    if (found->takes_new) {
+        snprintf(sentence, size,
+                 "operator new is that of %s, which does not call malloc: only malloc's own callers are recorded. For a "
+                 "profile, link without %s",
+                 name, name);
+        return "operator new of another allocator bypasses malloc";
+    }
+    if (found->is_malloc && !image->heap.allocations) {
+        snprintf(sentence, size,
+                 "malloc is in the program's own file (%s), so no allocation comes past us. For a profile, link without "
+                 "it or against its shared library",
+                 found->name ? found->name : "its own");
+        return "malloc is in the program's own file";
+    }
+    if (!is_suspicious(image, p) ||
+        (!found->linked_in && image->peak_bytes + image->outside_peak_bytes > p->anon_peak_bytes / 8))
+        return NULL;
+    snprintf(sentence, size,
+             "%.0f MB were taken, but only %.1f MB of them through malloc: %s that is linked into the program does not "
+             "come past us",
+             (double)p->anon_peak_bytes / 1e6, (double)image->peak_bytes / 1e6, name);
+    return "an allocator of its own bypasses malloc";
+}
+
 static void explain_bypassed(struct channel *ch)
 {
-    enum { GREW_BYTES = 16000000 };
     struct session *s = ch->session;
+    const char *preloaded = getenv("LD_PRELOAD");
+    struct shim_allocator found = {0};
+    string_id looked_at = 0;
+    char sentence[512];
 
     for (size_t i = 0; i < ch->reader.image_count; i++) {
         const struct image *image = ch->reader.images[i];
         struct process *p = image->process >= 0 && image->has_shim ? &s->processes[image->process] : NULL;
+        const char *reason;
 
-        if (!p || p->anon_peak_bytes < GREW_BYTES ||
-            image->peak_bytes + image->outside_peak_bytes > p->anon_peak_bytes / 8)
+        if (!p || !ch->options.allocations || !p->exe)
             continue;
-        p->shim_reason = strings_add_str(&s->strings, "an allocator of its own bypasses malloc");
-        session_warn(s, "%s took %.0f MB, but only %.1f MB of it through malloc: an allocator that is linked into it "
-                        "(jemalloc, tcmalloc, mimalloc…) does not come past us",
-                     p->name ? strings_get(&s->strings, p->name) : "A process", (double)p->anon_peak_bytes / 1e6,
-                     (double)image->peak_bytes / 1e6);
+        /* Many processes of one program come one after the other. */
+        if (p->exe != looked_at || is_suspicious(image, p))
+            shim_check_allocator(strings_get(&s->strings, p->exe), preloaded, is_suspicious(image, p), &found);
+        looked_at = p->exe;
+        reason = name_bypass(&found, image, p, sentence, sizeof(sentence));
+        if (!reason)
+            continue;
+        p->shim_reason = strings_add_str(&s->strings, reason);
+        session_warn(s, "%s: %s", p->name ? strings_get(&s->strings, p->name) : "A process", sentence);
     }
 }
 
@@ -686,6 +729,10 @@ static void warn_about_losses(struct channel *ch)
     if (uncertain)
         session_warn(s, "%llu blocks may be free, their events were dropped: they are not called leaks",
                      (unsigned long long)uncertain);
+    if (!dropped && s->diagnostics.unknown_frees >= UNKNOWN_FREES_WORTH)
+        session_warn(s, "%llu blocks were freed that nobody was seen to allocate: a library that was opened with "
+                        "RTLD_DEEPBIND or dlmopen(), or an allocator linked into the program, calls its malloc past us",
+                     (unsigned long long)s->diagnostics.unknown_frees);
     session_count_folded(s, "allocations_in_signal_handlers", skipped);
     session_count_folded(s, "allocation_stacks_truncated", truncated);
     session_count_folded(s, "allocations_without_stack", no_stack);

@@ -15,5 +15,20 @@ const char *shim_check_program(const char *program);
 /* The same for a path, without a search. */
 const char *shim_check_file(const char *path);
 
+/* Another allocator than libc's in a program: NAME ("jemalloc"; NULL: none is known) and how it escapes our hooks. */
+struct shim_allocator {
+    const char *name;
+    bool linked_in;   /* its functions are in the program's file */
+    bool is_malloc;   /* the program's file has malloc itself: nobody's calls come past us */
+    bool takes_new;   /* C++'s operator new is that of a shared allocator, which does not call malloc for it */
+};
+
+/*
+ * What the file at PATH has of that. PRELOADED: the list of libraries that come before its own, NULL: none. DEEP reads
+ * the symbols that are not for the loader too, of which there may be millions: only there is LINKED_IN found under
+ * another name than malloc.
+ */
+void shim_check_allocator(const char *path, const char *preloaded, bool deep, struct shim_allocator *found);
+
 /* Finds the shim: RUSTSCOPE_SHIM, beside our executable (../lib), or where it was installed. False: nowhere. */
 bool shim_find(char *path, size_t size);

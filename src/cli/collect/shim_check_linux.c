@@ -178,6 +178,108 @@ const char *shim_check_program(const char *program)
     return NULL;
 }
 
+/* ---- other allocators ---- */
+
+/* The library's name, and a function that only it has, with whatever prefix its symbols were given. */
+static const struct {
+    const char *name, *symbol;
+} allocators[] = {{"jemalloc", "mallocx"},     {"tcmalloc", "tc_malloc"},   {"mimalloc", "mi_malloc"},
+                  {"rpmalloc", "rpmalloc"},    {"snmalloc", "sn_malloc"},   {"Hoard", "xxmalloc"}};
+
+static const char *allocator_of_library(const char *library)
+{
+    for (size_t k = 0; k < sizeof(allocators) / sizeof(*allocators); k++)
+        if (contains(library, allocators[k].name))
+            return allocators[k].name;
+    return NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+static void check_symbol(const GElf_Sym *symbol, const char *name, bool dynamic, struct shim_allocator *found,
+                         bool *wants_new)
+{
+    if (symbol->st_shndx == SHN_UNDEF) {
+        *wants_new |= dynamic && !strncmp(name, "_Zn", 3);
+        return;
+    }
+    if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC)
+        return;
+    found->is_malloc |= dynamic && !strcmp(name, "malloc");
+    for (size_t k = 0; k < sizeof(allocators) / sizeof(*allocators); k++)
+        if (ends_with(name, allocators[k].symbol)) {
+            found->linked_in = true;
+            found->name = allocators[k].name;
+        }
+}
+
+/* The first library that has operator new has everybody's: an allocator's, if it stands before the C++ library. */
+static void check_needed(const char *library, const char **first)
+{
+    if (!*first)
+        *first = contains(library, "libstdc++") || contains(library, "libc++") ? "" : allocator_of_library(library);
+}
+
+static bool is_wanted(const GElf_Shdr *header, bool deep)
+{
+    return header->sh_entsize && (header->sh_type == SHT_DYNAMIC || header->sh_type == SHT_DYNSYM ||
+                                  (deep && header->sh_type == SHT_SYMTAB));
+}
+
+static void check_allocator(Elf *elf, const char *preloaded, bool deep, struct shim_allocator *found)
+{
+    const char *new_of = preloaded ? allocator_of_library(preloaded) : NULL;
+    Elf_Scn *section = NULL;
+    bool wants_new = false;
+
+    while ((section = elf_nextscn(elf, section))) {
+        Elf_Data *data;
+        GElf_Shdr header;
+
+        if (!gelf_getshdr(section, &header) || !is_wanted(&header, deep) || !(data = elf_getdata(section, NULL)))
+            continue;
+        for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
+            const char *name;
+            GElf_Sym symbol;
+            GElf_Dyn entry;
+
+            if (header.sh_type == SHT_DYNAMIC) {
+                if (gelf_getdyn(data, (int)i, &entry) && entry.d_tag == DT_NEEDED &&
+                    (name = elf_strptr(elf, header.sh_link, entry.d_un.d_val)))
+                    check_needed(name, &new_of);
+            } else if (gelf_getsym(data, (int)i, &symbol) &&
+                       (name = elf_strptr(elf, header.sh_link, symbol.st_name))) {
+                check_symbol(&symbol, name, header.sh_type == SHT_DYNSYM, found, &wants_new);
+            }
+        }
+    }
+    if (wants_new && !found->linked_in && new_of && *new_of) {
+        found->takes_new = true;
+        found->name = new_of;
+    }
+}
+
+void shim_check_allocator(const char *path, const char *preloaded, bool deep, struct shim_allocator *found)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    Elf *elf;
+
+    *found = (struct shim_allocator){0};
+    if (fd < 0)
+        return;
+    elf_version(EV_CURRENT);
+    elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    if (elf && elf_kind(elf) == ELF_K_ELF)
+        check_allocator(elf, preloaded, deep, found);
+    elf_end(elf);
+    close(fd);
+}
+
 bool shim_find(char *path, size_t size)
 {
     static const char *const beside[] = {"../lib/librustscope_shim.so", "../lib/rustscope/librustscope_shim.so"};

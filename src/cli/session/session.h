@@ -26,7 +26,7 @@ enum session_limits {
     TIMELINE_INTERVAL_MS = 100,
     SAMPLES_POINTS = 3600,
     MAX_NODES = 500000,
-    MAX_CPU_ROWS = 1400000,
+    MAX_CPU_ROWS = 850000, /* of 18 bytes in the file: a day with stacks stays below 20 MB */
     MAX_ALLOC_ROWS = 1000000,
     MAX_PROCESS_ROWS = 250000,
     MAX_FUNCTIONS = 20000,

@@ -52,6 +52,18 @@ START_TEST(spans_choose_their_unit)
 }
 END_TEST
 
+START_TEST(measured_times_keep_three_digits)
+{
+    ck_assert_str_eq(fmt_time_ns(25.583).s, "25.6 ns");
+    ck_assert_str_eq(fmt_time_ns(0.27).s, "0.27 ns");
+    ck_assert_str_eq(fmt_time_ns(999.6).s, "1.00 µs");
+    ck_assert_str_eq(fmt_time_ns(57920).s, "57.9 µs");
+    ck_assert_str_eq(fmt_time_ns(1.5e9).s, "1.50 s");
+    ck_assert_str_eq(fmt_time_ns(200e9).s, "3 min 20 s");
+    ck_assert_str_eq(fmt_time_ns(NAN).s, "-");
+}
+END_TEST
+
 START_TEST(clock_is_cut_to_tenths)
 {
     ck_assert_str_eq(fmt_clock(0).s, "00:00.0");
@@ -170,5 +182,6 @@ static void set_up_locale(void)
 }
 
 SUITE("format", si_keeps_three_significant_digits, a_megabyte_is_a_million_bytes, spans_choose_their_unit,
-      clock_is_cut_to_tenths, percent_has_no_minus_zero, long_text_ends_in_dots, nothing_a_terminal_acts_on_survives,
-      our_own_characters_have_a_letter_where_the_locale_has_none, small_buffers_are_never_overrun, sparkline_squeezes_by_the_maximum, bars_count_eighths)
+      measured_times_keep_three_digits, clock_is_cut_to_tenths, percent_has_no_minus_zero, long_text_ends_in_dots,
+      nothing_a_terminal_acts_on_survives, our_own_characters_have_a_letter_where_the_locale_has_none,
+      small_buffers_are_never_overrun, sparkline_squeezes_by_the_maximum, bars_count_eighths)

@@ -123,6 +123,22 @@ struct fmt fmt_span(double seconds)
     return text;
 }
 
+struct fmt fmt_time_ns(double ns)
+{
+    static const char *const units[] = {"ns", "µs", "ms", "s"};
+    struct fmt text;
+    char digits[16];
+    size_t unit = 0;
+
+    if (!isfinite(ns) || fabs(ns) >= 60e9)
+        return fmt_span(ns / 1e9);
+    for (; fabs(ns) >= 999.5 && unit < 3; unit++)
+        ns /= 1000;
+    three_digits(digits, sizeof(digits), ns);
+    snprintf(text.s, sizeof(text.s), "%s %s", digits, units[unit]);
+    return text;
+}
+
 struct fmt fmt_clock(double seconds)
 {
     struct fmt text;
@@ -192,6 +208,8 @@ static char ascii_for(uint32_t code)
         return '<';
     case 0x2192: /* → */
         return '>';
+    case 0xb1: /* ± */
+        return '+';
     case 0xb5: /* µ */
         return 'u';
     case 0xd7: /* × */

@@ -26,6 +26,8 @@ struct fmt fmt_pct(double pct);
 struct fmt fmt_pct1(double pct);
 /* A span: "850 ns", "240 ms", "14.2 s", "3 min 20 s", "2 h 05 min", "3 d 04 h". */
 struct fmt fmt_span(double seconds);
+/* A measured time below a minute, with all its three digits: "25.6 ns", "1.21 ms". */
+struct fmt fmt_time_ns(double ns);
 /* A place on the run's clock: "00:11.2", "1:02:03.4". Cut, not rounded: an event is never shown before its second. */
 struct fmt fmt_clock(double seconds);
 

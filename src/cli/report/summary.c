@@ -15,6 +15,7 @@
 enum {
     PAGE_ROWS = 200,
     SPIKES_SHOWN = 8,
+    BENCHMARKS_SHOWN = 20,
     FUNCTIONS_SHOWN = 10,
     HOLDERS_SHOWN = 3,
     OUTSIDE_WORTH_BYTES = 1000000, /* a line of its own */
@@ -396,6 +397,63 @@ static void draw_functions(struct page *page)
     next_row(page);
 }
 
+/* -- benchmarks --------------------------------------------------------------------------------------------------- */
+
+/* What one iteration handled in a second, and what it allocated. */
+static void work_text(const struct session_benchmark *b, char *out, size_t cap)
+{
+    const struct rs_bench_counts *c = &b->counts;
+    double rate = rs_bench_per_sec(c->bytes ? c->bytes : c->items, c, &b->summary);
+    struct fmt allocations = {""};
+    int len = 0;
+
+    if ((c->flags & RS_BENCH_ALLOCATIONS_KNOWN) && c->alloc_blocks && c->iterations)
+        allocations = fmt_si((double)c->alloc_blocks / (double)c->iterations, "");
+    out[0] = '\0';
+    if (rate > 0)
+        len = snprintf(out, cap, c->bytes ? "%s/s" : "%s items/s", fmt_si(rate, c->bytes ? "B" : "").s);
+    if (allocations.s[0])
+        snprintf(out + len, cap - (size_t)len, "%s%s allocation%s", len ? "   " : "", allocations.s,
+                 strcmp(allocations.s, "1") ? "s" : "");
+}
+
+static void draw_benchmarks(struct page *page)
+{
+    enum { NUMBER_COLS = 11 };
+    const struct session_benchmarks *all = &page->s->benchmarks;
+    int work_cols = page->cols >= 84 ? 30 : 0;
+    int numbers = page->cols - work_cols - 3 * NUMBER_COLS;
+    char text[96];
+
+    if (!all->count || page->options->window)
+        return;
+    next_row(page);
+    canvas_text(page->canvas, page->row, LABEL_COL, numbers - LABEL_COL, "Benchmarks", STYLE_TITLE);
+    canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, "mean", STYLE_DIM);
+    canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, "95 %", STYLE_DIM);
+    canvas_text_right(page->canvas, page->row, numbers + 2 * NUMBER_COLS, NUMBER_COLS, "median", STYLE_DIM);
+    next_row(page);
+    for (size_t i = 0; i < all->count && i < BENCHMARKS_SHOWN; i++) {
+        const struct session_benchmark *b = &all->list[i];
+        double half = (b->summary.mean_high_ns - b->summary.mean_low_ns) / 2;
+
+        canvas_text(page->canvas, page->row, 4, numbers - 4, text_of(page, b->name), STYLE_NORMAL);
+        canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, fmt_time_ns(b->summary.mean_ns).s,
+                          STYLE_NORMAL);
+        snprintf(text, sizeof(text), "±%s", fmt_pct1(b->summary.mean_ns > 0 ? 100 * half / b->summary.mean_ns : NAN).s);
+        canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, text, STYLE_DIM);
+        canvas_text_right(page->canvas, page->row, numbers + 2 * NUMBER_COLS, NUMBER_COLS,
+                          fmt_time_ns(b->summary.median_ns).s, STYLE_NORMAL);
+        work_text(b, text, sizeof(text));
+        canvas_text_right(page->canvas, page->row, page->cols - work_cols, work_cols, text, STYLE_DIM);
+        next_row(page);
+    }
+    if (all->count > BENCHMARKS_SHOWN) {
+        canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", all->count - BENCHMARKS_SHOWN);
+        next_row(page);
+    }
+}
+
 /* -- memory ------------------------------------------------------------------------------------------------------- */
 
 static void draw_memory(struct page *page)
@@ -543,6 +601,7 @@ void summary_draw(struct canvas *canvas, const struct session *s, const struct s
     draw_spikes(&page);
     draw_functions(&page);
     draw_memory(&page);
+    draw_benchmarks(&page);
     draw_advice(&page);
     canvas->rows = page.row;
 }

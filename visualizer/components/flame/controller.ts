@@ -40,6 +40,7 @@ export class FlameController {
   private syncing = false;
   private dragY: number | null = null;
   private minimapDrag: number | null = null;
+  private minimapHeight = 0;
   private look: FlameLook | null = null;
   /** Milliseconds the last draw took, for the bench. */
   drawMs = 0;
@@ -89,6 +90,7 @@ export class FlameController {
   private resize(): void {
     const { clientWidth, clientHeight } = this.canvas.parentElement!;
     const dpr = window.devicePixelRatio || 1;
+    this.minimapHeight = this.minimap?.parentElement?.clientHeight ?? 0;
     if (this.renderer.resize(clientWidth, clientHeight, dpr)) {
       this.syncZoom();
       this.clampScroll();
@@ -334,6 +336,6 @@ export class FlameController {
     const started = performance.now();
     this.renderer.draw(this.look);
     this.drawMs = performance.now() - started;
-    if (this.minimap) drawMinimap(this.minimap, this.renderer, this.look);
+    if (this.minimap) drawMinimap(this.minimap, this.minimapHeight, this.renderer, this.look);
   }
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * The whole graph, two pixels a row, with the part in sight framed. The picture is drawn once per data, look and size
- * and then copied, because the frame moves with every frame of a zoom.
+ * The whole graph, two pixels a row, with the part in sight framed. The picture is made once per data, look and size
+ * and then copied, because the frame moves with every frame of a zoom; pixels alone, because a brush makes it anew at
+ * every step.
  */
-import { FlameRenderer, ROW_PX, type FlameData, type FlameLook } from './renderer';
+import type { FlameData, FlameLook, FlameRenderer } from './renderer';
 
-interface Picture { readonly canvas: HTMLCanvasElement; readonly renderer: FlameRenderer; data: FlameData | null; key: string; matched: Uint8Array | null }
+interface Picture { readonly canvas: HTMLCanvasElement; data: FlameData | null; key: string; matched: Uint8Array | null }
 const pictures = new WeakMap<HTMLCanvasElement, Picture>();
 
-export function drawMinimap(target: HTMLCanvasElement, main: FlameRenderer, look: FlameLook): void {
+/** HEIGHT is passed in: asking the page for it here would lay it out in every frame of a brush. */
+export function drawMinimap(target: HTMLCanvasElement, height: number, main: FlameRenderer, look: FlameLook): void {
   const dpr = window.devicePixelRatio || 1;
   const width = main.width;
-  const height = target.parentElement?.clientHeight ?? 0;
   if (!width || !height) return;
   const deviceWidth = Math.round(width * dpr);
   const deviceHeight = Math.round(height * dpr);
@@ -20,30 +21,27 @@ export function drawMinimap(target: HTMLCanvasElement, main: FlameRenderer, look
     target.height = deviceHeight;
   }
   let picture = pictures.get(target);
-  if (!picture) {
-    const canvas = document.createElement('canvas');
-    pictures.set(target, (picture = { canvas, renderer: new FlameRenderer(canvas), data: null, key: '', matched: null }));
-  }
+  if (!picture) pictures.set(target, (picture = { canvas: document.createElement('canvas'), data: null, key: '', matched: null }));
   const rows = Math.max(1, Math.min(main.rows, 64));
   const key = `${deviceWidth} ${rows} ${look.palette.dark} ${look.fill}`;
   if (picture.data !== main.data || picture.key !== key || picture.matched !== look.matched) {
-    picture.renderer.resize(width, rows * ROW_PX, Math.max(1, deviceWidth) / Math.max(1, width));
-    picture.renderer.data = main.data;
-    picture.renderer.draw({ ...look, label: () => '', selected: -1, hovered: -1 });
+    picture.canvas.width = deviceWidth;
+    picture.canvas.height = rows;
+    picture.canvas.getContext('2d')!.putImageData(main.thumbnail(look, deviceWidth, rows), 0, 0);
     Object.assign(picture, { data: main.data, key, matched: look.matched });
   }
   const context = target.getContext('2d', { alpha: false })!;
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = look.palette.background;
   context.fillRect(0, 0, deviceWidth, deviceHeight);
-  context.imageSmoothingEnabled = true;
   const drawn = Math.min(deviceHeight, rows * Math.round(4 * dpr));
+  context.imageSmoothingEnabled = drawn < rows;
   context.save();
   if (main.flip > 0.5) {
     context.translate(0, deviceHeight);
     context.scale(1, -1);
   }
-  context.drawImage(picture.canvas, 0, 0, deviceWidth, picture.canvas.height, 0, 0, deviceWidth, drawn);
+  context.drawImage(picture.canvas, 0, 0, deviceWidth, rows, 0, 0, deviceWidth, drawn);
   context.restore();
   if (main.to - main.from < 0.9999) {
     const left = Math.round(main.from * deviceWidth);

@@ -38,6 +38,17 @@ const NARROW_PX = 4;
 const TEXT_PX = 26;
 const FONT = '11.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 
+/** Where a row is drawn: a line of pixels from BASE on, SCALE pixels a unit of value from ORIGIN on. */
+interface Line {
+  readonly words: Uint32Array;
+  readonly base: number;
+  readonly width: number;
+  readonly scale: number;
+  readonly origin: number;
+  readonly wide: number[] | null;
+  readonly top: number;
+}
+
 export class FlameRenderer {
   private readonly context: CanvasRenderingContext2D;
   private readonly strip = document.createElement('canvas');
@@ -163,38 +174,13 @@ export class FlameRenderer {
 
     const rowHeight = Math.round(ROW_PX * dpr);
     const gap = Math.max(1, Math.round(dpr * 0.75));
-    const { topology, value, x0 } = data;
     const scale = deviceWidth / ((this.to - this.from) * this.total);
     const origin = this.from * this.total;
     context.font = FONT;
     context.textBaseline = 'middle';
 
     const wide: number[] = []; // node, left, right, top
-    visible.forEach((row, line) => {
-      const end = topology.rowStart[row + 1];
-      const top = Math.round(this.rowTop(row) * dpr);
-      const base = line * deviceWidth;
-      let i = firstEndingAfter(x0, value, topology.rowStart[row], end, origin);
-      while (i < end) {
-        const left = (x0[i] - origin) * scale;
-        if (left >= deviceWidth) break;
-        const right = left + value[i] * scale;
-        const pixel = Math.max(0, Math.round(left));
-        const last = Math.min(deviceWidth, Math.round(right));
-        if (right - left >= NARROW_PX) {
-          wide.push(i, pixel, last, top);
-          i++;
-          continue;
-        }
-        if (value[i] > 0) {
-          const color = this.rgba(look, i);
-          // A frame of less than a pixel still shows when nothing else has claimed its pixel.
-          for (let x = pixel; x < Math.max(last, Math.min(pixel + 1, deviceWidth)); x++) if (!this.words[base + x]) this.words[base + x] = color;
-        }
-        // On to the first frame that reaches beyond this pixel: skips the crowd, and what has no value in the window.
-        i = gallop(x0, value, i + 1, end, origin + (Math.max(last, pixel + 1) - 0.5) / scale);
-      }
-    });
+    visible.forEach((row, line) => this.rasterRow(look, row, { words: this.words, base: line * deviceWidth, width: deviceWidth, scale, origin, wide, top: Math.round(this.rowTop(row) * dpr) }));
 
     this.stripContext.putImageData(this.pixels, 0, 0);
     context.imageSmoothingEnabled = false;
@@ -206,6 +192,41 @@ export class FlameRenderer {
     this.drawWide(look, wide, rowHeight - gap);
     this.drawOutline(look, look.selected, rowHeight - gap, 2);
     if (look.hovered !== look.selected) this.drawOutline(look, look.hovered, rowHeight - gap, 1);
+  }
+
+  /** Frames of a row as pixels of one line; those that are wide enough for a box go to WIDE instead. */
+  private rasterRow(look: FlameLook, row: number, to: Line): void {
+    const { topology, value, x0 } = this.data!;
+    const { words, base, width, scale, origin, wide } = to;
+    const end = topology.rowStart[row + 1];
+    let i = firstEndingAfter(x0, value, topology.rowStart[row], end, origin);
+    while (i < end) {
+      const left = (x0[i] - origin) * scale;
+      if (left >= width) break;
+      const right = left + value[i] * scale;
+      const pixel = Math.max(0, Math.round(left));
+      const last = Math.min(width, Math.round(right));
+      if (wide && right - left >= NARROW_PX) {
+        wide.push(i, pixel, last, to.top);
+        i++;
+        continue;
+      }
+      if (value[i] > 0) {
+        const color = this.rgba(look, i);
+        // A frame of less than a pixel still shows when nothing else has claimed its pixel.
+        for (let x = pixel; x < Math.max(last, Math.min(pixel + 1, width)); x++) if (!words[base + x]) words[base + x] = color;
+      }
+      // On to the first frame that reaches beyond this pixel: skips the crowd, and what has no value in the window.
+      i = gallop(x0, value, i + 1, end, origin + (Math.max(last, pixel + 1) - 0.5) / scale);
+    }
+  }
+
+  /** The whole graph, one pixel a row, WIDTH × ROWS. */
+  thumbnail(look: FlameLook, width: number, rows: number): ImageData {
+    const pixels = new ImageData(width, rows);
+    const words = new Uint32Array(pixels.data.buffer);
+    if (this.total > 0) for (let row = 0; row < Math.min(rows, this.rows); row++) this.rasterRow(look, row, { words, base: row * width, width, scale: width / this.total, origin: 0, wide: null, top: 0 });
+    return pixels;
   }
 
   private drawWide(look: FlameLook, wide: readonly number[], height: number): void {

@@ -98,6 +98,8 @@ export interface AppState {
 
 const NO_SEARCH: Search = { text: '', regexp: false, matched: null, error: '', hits: 0, share: 0 };
 const HISTORY = 200;
+/** A hand that has been still for so long has let go, or is looking. */
+const SETTLED_MS = 120;
 
 export const WHOLE = { from: 0, to: 1 } as const;
 
@@ -244,7 +246,7 @@ export class Store {
     const query = { ...tab.query, ...change };
     const step = live ? {} : { past: [...tab.past, tab.query].slice(-HISTORY), future: [] };
     this.setTab(tab.info.id, { query, ...step });
-    if (asksWorker(tab.query, query)) void this.refresh(tab.info.id);
+    if (asksWorker(tab.query, query)) void this.refresh(tab.info.id, live);
   }
 
   /** Makes what live changes did since BEFORE one step of undo. */
@@ -288,8 +290,8 @@ export class Store {
     return this.state.tabs.find((tab) => tab.info.id === profile) ?? null;
   }
 
-  /** Asks for what the query needs. Only the newest question of a slot is answered. */
-  private async refresh(profile: number): Promise<void> {
+  /** Asks for what the query needs. Only the newest question of a slot is answered. The rules wait until a LIVE change settles. */
+  private async refresh(profile: number, live = false): Promise<void> {
     const tab = this.find(profile);
     if (!tab || !this.analyst || !tab.query.metric) return;
     const { query } = tab;
@@ -313,6 +315,11 @@ export class Store {
         selection: now.selection && now.main?.topology !== loaded.topology ? { func: now.selection.func, node: heaviestOf(loaded, now.selection.func) } : now.selection,
       });
       if (first) return await this.refresh(profile);
+      if (live) {
+        await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+        const settled = this.find(profile);
+        if (!settled || asksWorker(settled.query, query)) return;
+      }
       const insights = await this.analyst.latest(`insights ${profile}`, 'insights', { profile, window: query.window });
       if (insights) this.setTab(profile, { insights });
     } catch (error) {

@@ -67,23 +67,23 @@ function samplesOf(engine: Engine, s: Summed): number {
 
 /** Value under the outermost nodes whose function matches: each stack once. */
 export function covered(s: Summed, matches: (func: FuncId) => boolean): { value: number; funcs: { func: FuncId; value: number }[] } {
-  const { topology } = s.tree;
-  const inside = new Uint8Array(topology.count);
-  const known = new Map<FuncId, boolean>();
+  const { parent, func, count } = s.tree.topology;
+  const inside = new Uint8Array(count);
+  const known = new Uint8Array(s.groups.func.self.length); // by function + 1: 1 = no, 2 = yes
   const perFunc = new Map<FuncId, number>();
   let value = 0;
-  for (let n = 1; n < topology.count; n++) {
-    if (inside[topology.parent[n]]) {
+  for (let n = 1; n < count; n++) {
+    if (inside[parent[n]]) {
       inside[n] = 1;
       continue;
     }
-    const f = topology.func[n];
-    let yes = known.get(f);
-    if (yes === undefined) known.set(f, (yes = f >= 0 && matches(f)));
-    if (!yes || s.total[n] <= 0) continue;
+    const f = func[n];
+    const total = s.total[n];
+    if (total <= 0 || known[f + 1] === 1) continue;
+    if (known[f + 1] === 0 && (known[f + 1] = f >= 0 && matches(f) ? 2 : 1) === 1) continue;
     inside[n] = 1;
-    value += s.total[n];
-    perFunc.set(f, (perFunc.get(f) ?? 0) + s.total[n]);
+    value += total;
+    perFunc.set(f, (perFunc.get(f) ?? 0) + total);
   }
   return { value, funcs: [...perFunc].map(([func, v]) => ({ func, value: v })).sort((a, b) => b.value - a.value) };
 }

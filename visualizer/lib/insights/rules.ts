@@ -56,27 +56,25 @@ const RUNAWAY = 1000;
 const recursion: Rule = (facts) => {
   const { cpu } = facts;
   if (!cpu) return NONE;
-  const { topology } = cpu.tree;
-  const onPath = new Map<FuncId, number>();
+  const { firstChild, func, rowStart } = cpu.tree.topology;
+  const onPath = new Int32Array(facts.engine.funcs.count + 1); // by function + 1
   let deepest = { func: -1, depth: 0 };
   // Depth-first, leaving a node when its last child is done: `at` walks the children of the path's nodes.
-  const path = [0];
-  const at = [topology.firstChild[0]];
-  while (path.length > 0) {
-    const node = path[path.length - 1];
-    const child = at[at.length - 1]++;
-    if (child < topology.firstChild[node + 1]) {
+  const path = new Int32Array(rowStart.length);
+  const at = new Int32Array(rowStart.length);
+  at[0] = firstChild[0];
+  for (let row = 0; row >= 0; ) {
+    const child = at[row]++;
+    if (child < firstChild[path[row] + 1]) {
       if (cpu.total[child] <= 0) continue;
-      const f = topology.func[child];
-      const depth = (onPath.get(f) ?? 0) + 1;
-      onPath.set(f, depth);
+      const f = func[child];
+      const depth = ++onPath[f + 1];
       if (depth > deepest.depth) deepest = { func: f, depth };
-      path.push(child);
-      at.push(topology.firstChild[child]);
+      path[++row] = child;
+      at[row] = firstChild[child];
     } else {
-      if (node > 0) onPath.set(topology.func[node], onPath.get(topology.func[node])! - 1);
-      path.pop();
-      at.pop();
+      onPath[func[path[row]] + 1]--;
+      row--;
     }
   }
   if (deepest.depth < DEEP) return NONE;

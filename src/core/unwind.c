@@ -16,14 +16,10 @@ uint32_t rs_unwind_generation;
 const char *rs_stop_name(enum rs_stop why)
 {
     static const char *const names[RS_STOP_KINDS] = {
-        [RS_STOP_NONE] = "none",
-        [RS_STOP_ROOT] = "root",
-        [RS_STOP_MAX] = "max_frames",
-        [RS_STOP_READ] = "unreadable",
-        [RS_STOP_NO_CFI] = "no_cfi",
-        [RS_STOP_LOOP] = "cfa_not_growing",
-        [RS_STOP_BAD_CFI] = "bad_cfi",
-        [RS_STOP_REG] = "unknown_register",
+        [RS_STOP_NONE] = "none",           [RS_STOP_ROOT] = "root",
+        [RS_STOP_MAX] = "max_frames",      [RS_STOP_READ] = "unreadable",
+        [RS_STOP_NO_CFI] = "no_cfi",       [RS_STOP_LOOP] = "cfa_not_growing",
+        [RS_STOP_BAD_CFI] = "bad_cfi",     [RS_STOP_REG] = "unknown_register",
         [RS_STOP_EXPR] = "bad_expression",
     };
 
@@ -213,7 +209,8 @@ static enum rs_stop row_apply(struct rs_unwinder *u, const struct rs_cfi_row *ro
 
 /* Where the kernel left the interrupted registers, seen from a signal trampoline's sp. */
 #if defined(__aarch64__)
-/* siginfo 128, ucontext: flags, link, stack 40, sigmask 128, padding to 16; sigcontext: fault address, x0 - x30, sp, pc. */
+/* siginfo 128, ucontext: flags, link, stack 40, sigmask 128, padding to 16; sigcontext: fault address, x0 - x30, sp,
+ * pc. */
 enum { SIGNAL_REGS_AT = 128 + 176 + 8 };
 static const uint64_t trampoline[] = {0xd4000001d2801168u}; /* mov x8, #139; svc #0 */
 #else
@@ -390,7 +387,11 @@ static enum rs_stop slow_step(struct rs_unwinder *u, struct walk *w)
 
     if (status == RS_CFI_CORRUPT)
         return RS_STOP_BAD_CFI;
-    if (status == RS_CFI_OK) {
+    if (status == RS_CFI_OK && row.signal_frame && RS_REG_RA != RS_REG_PC && at_trampoline(u, regs->reg[RS_REG_PC])) {
+        /* The vDSO of aarch64 describes where the link register lies: that would pass the interrupted function over. */
+        signal_frame = true;
+        stop = signal_step(u, regs);
+    } else if (status == RS_CFI_OK) {
         signal_frame = row.signal_frame;
         stop = row_apply(u, &row, regs);
     } else if (m && in_entry_code(m, pc)) {

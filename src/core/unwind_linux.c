@@ -7,6 +7,8 @@
  * the interrupted or allocating code may hold.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,13 +20,27 @@
 #include "core/syscall.h"
 #include "core/unwind_elf.h"
 
+/* For sandboxes and emulators without process_vm_readv(). */
+static bool read_proc_mem(uint64_t address, uint64_t *word)
+{
+    long fd = rs_sys_open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    long n;
+
+    if (rs_sys_failed(fd))
+        return false;
+    n = rs_syscall6(SYS_pread64, fd, (long)word, sizeof(*word), (long)address, 0, 0);
+    rs_sys_close((int)fd);
+    return n == sizeof(*word);
+}
+
 bool rs_unwind_read_self(void *ctx, uint64_t address, uint64_t *word)
 {
     struct iovec local = {word, sizeof(*word)}, remote = {(void *)(uintptr_t)address, sizeof(*word)};
     long pid = rs_syscall3(SYS_getpid, 0, 0, 0);
+    long n = rs_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0);
 
     (void)ctx;
-    return rs_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0) == sizeof(*word);
+    return n == sizeof(*word) || ((n == -ENOSYS || n == -EPERM) && read_proc_mem(address, word));
 }
 
 /* ---- a module from its mapped program headers ---- */
@@ -179,7 +195,9 @@ static uint64_t maps_number(struct maps *maps, unsigned base, int *stop)
 
     for (;;) {
         int c = maps_byte(maps);
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : base;
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                                : base;
 
         if (digit >= base) {
             *stop = c;

@@ -115,6 +115,32 @@ test('the window moves by drag and by keys', async () => {
   assert.equal(Math.round((await state(page)).query.window.fromMs - moved.fromMs), 100);
 });
 
+test('the time axis zooms with Ctrl+wheel at the pointer and pans with Shift+wheel; outliers of scopes stand on it', async () => {
+  const outlier = page.locator('[data-testid=timeline] [title^="outlier: index, 11.2"]');
+  const place = async () => {
+    const [dot, spike] = [await outlier.boundingBox(), await page.locator('[data-testid=spike]').first().boundingBox()];
+    return { x: dot.x + dot.width / 2, apart: dot.x + dot.width / 2 - (spike.x + spike.width / 2) }; // the outlier is 200 ms after the spike began
+  };
+  const whole = await place();
+  const box = await page.locator('[data-testid=timeline]').boundingBox();
+  await page.mouse.move(whole.x, box.y + 60);
+  const wheel = async (key, dy, times) => {
+    await page.keyboard.down(key);
+    for (let i = 0; i < times; i++) await page.mouse.wheel(0, dy);
+    await page.keyboard.up(key);
+    await page.waitForTimeout(100);
+    return place();
+  };
+  const near = await wheel('Control', -200, 4);
+  assert.ok(near.apart > 4 * whole.apart, `${near.apart} from ${whole.apart}`);
+  assert.ok(Math.abs(near.x - whole.x) < 3, `${near.x} from ${whole.x}`);
+  const panned = await wheel('Shift', 50, 1);
+  assert.ok(panned.x < near.x - 20 && Math.abs(panned.apart - near.apart) < 1, JSON.stringify([near, panned]));
+  assert.deepEqual(await wheel('Control', 300, 12), whole);
+  assert.equal((await state(page)).query.window, null); // looking closer is not brushing
+  await untroubled(page);
+});
+
 test('a spike selects its window and names the functions and allocation paths behind it', async () => {
   await page.locator('[data-testid=spike]').first().click();
   await settled(page);
@@ -447,6 +473,8 @@ test('two sessions compare: totals, regressions, improvements, both directions',
   await page.locator('[data-testid=compare]').click();
   await page.waitForSelector('[data-testid=compare-total]');
   assert.match(await page.locator('[data-testid=compare-total]').innerText(), /→/);
+  const drawn = await page.getByRole('img', { name: 'Timelines of both sessions' }).locator('canvas').evaluate((canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
+  assert.ok(drawn > 4, `${drawn} colours`);
   await page.getByRole('tab', { name: 'Improvements' }).click();
   assert.match(await page.locator('[data-testid="table-Changes"]').innerText(), /reserve_rehash[\s\S]*gone/);
   await page.getByRole('button', { name: 'Absolute' }).click();
@@ -464,6 +492,16 @@ test('exports give files of what is shown', async () => {
     assert.match(content, test_, label);
     assert.match(download.suggestedFilename(), /^ingest\./);
   }
+  await untroubled(page);
+});
+
+test('the stack of the selected frame goes to the clipboard, innermost frame first', async () => {
+  await browser.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await clickFrame('ingest::parse::line');
+  await press('k');
+  const copied = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+  assert.deepEqual(copied.slice(0, 2), ['ingest::parse::line', 'ingest::worker::handle']);
+  assert.match(copied.at(-1), /^std::thread/);
   await untroubled(page);
 });
 

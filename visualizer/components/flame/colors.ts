@@ -88,7 +88,7 @@ export function palette(dark: boolean): Palette {
     dark, fills, dimmed,
     match: dark ? oklch(0.72, 0.15, 55) : oklch(0.72, 0.17, 50),
     text: dark ? '#f1f1f4' : '#1c1c20',
-    dimText: dark ? '#8f8f99' : '#75757d',
+    dimText: dark ? '#8f8f99' : '#68686f',
     matchText: '#1c1206',
     background: dark ? '#131316' : '#ffffff',
     root: 0, crates, layers, heat, diff,

@@ -17,7 +17,11 @@
 #include "core/clock.h"
 
 enum {
-    BATCH = 256,               /* events decoded ahead of their application, so that the table's lines are on the way */
+    /*
+     * Events decoded ahead of their application, so that the table's lines are on the way. As many as a core has misses
+     * under way: of 256 the first lines had left the nearest cache again, 17 instead of 22 M events/s.
+     */
+    BATCH = 16,
     NODE_AHEAD_MAX = 1 << 16,  /* how far ids may run ahead of what has been seen */
     OUTSIDE_RANGES_MAX = 1 << 16,
     IDLE_TICKS = 2, /* records of a tick are final when the clock is this far past it and the thread is in no hook */

@@ -160,14 +160,14 @@ START_TEST(a_live_block_of_a_big_table_costs_at_most_32_bytes)
     struct heap h = new_heap();
 
     ck_assert_uint_eq(sizeof(struct heap_block), 24);
-    for (uint32_t i = 0; i < 1000000; i++) {
+    for (uint32_t i = 0; i < 2500000; i++) {
         heap_alloc(&h, 0x10000 + (uint64_t)i * 64, i, SITE, 48, 0, PEAK);
-        if (h.live_count > 400000)
+        if (h.live_count > 1600000)
             ck_assert_uint_le(heap_table_bytes(&h), h.live_count * 32);
         else if (h.live_count > 1000)
             ck_assert_uint_le(heap_table_bytes(&h), h.live_count * 70);
     }
-    ck_assert_uint_eq(h.live_bytes, 48000000);
+    ck_assert_uint_eq(h.live_bytes, 48 * 2500000);
     heap_release(&h);
 }
 END_TEST
@@ -176,16 +176,16 @@ START_TEST(a_table_gives_back_what_dead_entries_took)
 {
     struct heap h = new_heap();
 
-    for (uint32_t i = 0; i < 500000; i++) {
+    for (uint32_t i = 0; i < 1000000; i++) {
         heap_alloc(&h, 0x10000 + (uint64_t)i * 64, 1, SITE, 48, 0, PEAK);
         heap_free(&h, 0x10000 + (uint64_t)i * 64, 2, false, 0, PEAK);
     }
-    ck_assert_uint_ge(heap_table_bytes(&h), 500000 * 24);
+    ck_assert_uint_ge(heap_table_bytes(&h), 1000000 * 24);
     /* Two seconds later. */
-    for (uint32_t i = 500000; i < 1200000; i++)
+    for (uint32_t i = 1000000; i < 2800000; i++)
         heap_alloc(&h, 0x10000 + (uint64_t)i * 64, 1, SITE, 48, 31250, PEAK);
-    ck_assert_uint_eq(h.live_count, 700000);
-    ck_assert_uint_le(heap_table_bytes(&h), 700000 * 32);
+    ck_assert_uint_eq(h.live_count, 1800000);
+    ck_assert_uint_le(heap_table_bytes(&h), 1800000 * 32);
     heap_release(&h);
 }
 END_TEST

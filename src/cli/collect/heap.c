@@ -14,7 +14,7 @@
 
 enum {
     FIRST_SLOTS = 1024,
-    SMALL_SLOTS = 1 << 18, /* 6 MB: up to here speed counts, and a table doubles */
+    SMALL_SLOTS = 1 << 20, /* 25 MB: up to here speed counts, and a table doubles */
     DEAD_KEEP_TIME = (1000000 / 64),  /* a second */
     SITES_MAX = HEAP_NO_SITE,
     HUGE_BYTES = 4 << 20,
@@ -74,7 +74,7 @@ static bool is_young(const struct heap_block *b, uint32_t now)
 /*
  * How many slots for KEPT entries. A quarter free where nearly all of them live: 32 bytes a block. Where many are dead
  * the next second brings as many again, so there is room for twice as many; in a small table for more: growing it by an
- * eighth at a time cost a python3 of 80,000 blocks 50 ms of 300.
+ * eighth at a time cost a python3 of 80,000 blocks 50 ms of 300, and a C++ program of 500,000 40 ms of 280.
  */
 static size_t slots_for(const struct heap *h, size_t kept)
 {

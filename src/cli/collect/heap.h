@@ -14,7 +14,7 @@
  * table as a dead entry for a second, which is longer than any record waits to be read.
  *
  * 24 bytes an entry, open addressing, 3/4 to 27/32 full where most entries live: 28 to 32 bytes a block.
- * Small tables, up to some 10 MB, are 3/8 to 3/4 full. Time is in units of 64 µs, modulo 2^32 (76 hours).
+ * Tables of up to 2^20 slots are 3/8 to 3/4 full. Time is in units of 64 µs, modulo 2^32 (76 hours).
  */
 enum { HEAP_TIME_SHIFT = 16, HEAP_LIFETIMES = 48, HEAP_NO_SITE = 0xffffff };
 

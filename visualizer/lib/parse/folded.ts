@@ -137,7 +137,7 @@ export async function parseFolded(source: Uint8Array | Incoming, name: string, w
   work.enter('parsing');
   const begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   const differential = isDifferential(bytes, begin, ready);
-  const build = new ProfileBuilder(differential ? 'folded-diff' : 'folded', name, Math.min(1 << 20, size >> 7));
+  const build = new ProfileBuilder(differential ? 'folded-diff' : 'folded', name, Math.min(1 << 20, size >> 6));
   const baseMetric = differential ? build.metric('s0', 'Before', 'samples', false) : -1;
   const metric = build.metric(differential ? 's1' : 's0', differential ? 'After' : 'Samples', 'samples', false);
   let view = viewOf(bytes);

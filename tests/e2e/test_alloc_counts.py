@@ -51,7 +51,7 @@ def test_each_image_of_an_exec_chain_is_a_process_of_its_own(allocs, target):
     assert found.of("hot") == 3000
 
 
-@pytest.mark.parametrize("threads, pairs, at_once", [(200, 2000, 200), (600, 100, 20)])
+@pytest.mark.parametrize("threads, pairs, at_once", [(200, 10000, 200), (600, 100, 20)])
 def test_threads_are_counted_exactly(allocs, target, threads, pairs, at_once):
     found, recording = allocs([target("alloc_threads"), str(threads), str(pairs), str(at_once)])
     assert recording.returncode == 0

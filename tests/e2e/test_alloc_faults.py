@@ -459,3 +459,34 @@ def test_hooks_allocate_nothing(record, target, tmp_path, program):
     spread = 8 if program[0] == "alloc_threads" else 0
     # The program ends first; rustscope, which carries the counter too, has the last line.
     assert abs(int(plain.split()[1]) - int(recording.stderr.split()[1])) <= spread
+
+
+LATE = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    void *shim = dlopen(argv[argc - 1], RTLD_NOW | RTLD_GLOBAL);
+    if (!shim)
+        puts(dlerror());
+    for (int i = 0; i < 1000; i++)
+        free(malloc(48));
+    return shim == NULL;
+}
+"""
+
+
+def test_the_shim_can_be_opened_late(build, tmp_path):
+    """A library that is opened at run time shares 64 bytes of static thread-local storage with all others."""
+    shim = build / "lib" / "librustscope_shim.so"
+    for tool in ["gcc", "readelf"]:
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    (tmp_path / "late.c").write_text(LATE)
+    subprocess.run(["gcc", "-O1", "-o", tmp_path / "late", tmp_path / "late.c", "-ldl"], check=True)
+    ended = subprocess.run([tmp_path / "late", shim], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (0, "")
+    headers = subprocess.run(["readelf", "-lW", shim], capture_output=True, text=True).stdout
+    tls = next(line.split() for line in headers.splitlines() if line.split()[:1] == ["TLS"])
+    assert 0 < int(tls[5], 16) <= 64

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "lib/allocations.h"
 #include "lib/bench.h"
 #include "lib/clock.h"
@@ -37,6 +38,9 @@ enum {
     OFFSET_ROUNDS = 200,
     THREADS_MAX = 1024,
 };
+
+/* Of a body with a setup for each batch, which may take a thousand times as long as what is measured. */
+static const double STEP_AT_MOST_NS = 1e9, CALIBRATION_AT_MOST_NS = 2e9, SAMPLING_AT_MOST_NS = 20e9;
 
 static const uint64_t ITERATIONS_MAX = UINT64_C(1) << 60;
 
@@ -67,6 +71,8 @@ struct run {
     bool stop;
     uint64_t warmup_iterations;
     uint64_t measured_bytes, measured_blocks;
+    double spent_ns; /* with setups, and how many iterations in it; 0 without batches */
+    double spent_iterations;
 };
 
 /* ---- one batch ---- */
@@ -131,6 +137,7 @@ static void run_batch(struct worker *w)
 static double measure(struct run *run, uint64_t iterations)
 {
     uint64_t batch = run->config->batch ? run->config->batch : iterations, left = iterations;
+    uint64_t begin_ns = run->config->batch ? rs_clock_mono_ns() : 0;
     double ticks = 0;
 
     while (left) {
@@ -157,7 +164,21 @@ static double measure(struct run *run, uint64_t iterations)
         }
         left -= now;
     }
+    if (run->config->batch) {
+        run->spent_ns += (double)(rs_clock_mono_ns() - begin_ns);
+        run->spent_iterations += (double)iterations;
+    }
     return ticks / run->threads * run->ns_per_tick;
+}
+
+/* As many of ITERATIONS as fit into WITHIN_NS with their setups; at least a batch. */
+static uint64_t affordable(const struct run *run, uint64_t iterations, double within_ns)
+{
+    double most = run->spent_ns > 0 ? within_ns / run->spent_ns * run->spent_iterations : (double)iterations;
+
+    if ((double)iterations <= most)
+        return iterations;
+    return most > (double)run->config->batch ? (uint64_t)most : run->config->batch;
 }
 
 /* ---- threads ---- */
@@ -301,7 +322,14 @@ static const char OPTIMISED_AWAY[] =
     "the body takes no measurable time beside its loop: the compiler has probably removed it; give its result to "
     "rustscope_black_box()";
 
-/* Runs ever more iterations until they take UNTIL_NS. The time of one, or a negative number. */
+static const char UNMEASURABLE[] =
+    "what is measured is too short beside its setup: twenty seconds of setups would not be enough; give a batch more "
+    "iterations (RS_BENCH_BATCH)";
+
+/*
+ * Runs ever more iterations until they take UNTIL_NS, or setups have taken what calibration may. The time of one, or a
+ * negative number.
+ */
 static double first_estimate(struct run *run, double until_ns)
 {
     uint64_t iterations = 1;
@@ -312,12 +340,13 @@ static double first_estimate(struct run *run, double until_ns)
         if (ns < 0)
             return -1;
         run->warmup_iterations += iterations * run->threads;
-        if (ns >= until_ns)
+        if (ns >= until_ns || run->spent_ns > CALIBRATION_AT_MOST_NS)
             return ns / (double)iterations;
         if (iterations > ITERATIONS_MAX / 16)
             return 0; /* 2^56 of them in less than a millisecond: there is no body */
         grow = ns > 0 ? 1.4 * until_ns / ns : 16;
         iterations = (uint64_t)((double)iterations * (grow < 2 ? 2 : grow > 16 ? 16 : grow));
+        iterations = affordable(run, iterations, STEP_AT_MOST_NS);
     }
 }
 
@@ -338,7 +367,7 @@ static double best_of(struct run *run, uint64_t iterations, bool fours, int roun
 /* Chooses between one body a turn and four. What the loop adds to an iteration the way that was chosen, in ns. */
 static double choose_turns(struct run *run, double estimate_ns, double empty_ns, double *iteration_ns)
 {
-    uint64_t iterations = iterations_for(1e6, estimate_ns) & ~UINT64_C(3);
+    uint64_t iterations = affordable(run, iterations_for(1e6, estimate_ns), STEP_AT_MOST_NS) & ~UINT64_C(3);
     double ones = HUGE_VAL, fours = HUGE_VAL, turn;
 
     if (!iterations)
@@ -362,10 +391,12 @@ static double choose_turns(struct run *run, double estimate_ns, double empty_ns,
 static bool warm_up(struct run *run, uint64_t warmup_ns, double *iteration_ns)
 {
     double groups[2] = {0, 0}, spent = 0;
+    double patience_ns = run->spent_ns + CALIBRATION_AT_MOST_NS;
     int in_group = 0;
 
-    while (spent < (double)warmup_ns * WARMUPS_AT_MOST) {
-        uint64_t iterations = iterations_for((double)warmup_ns / (4 * SETTLED_OVER), *iteration_ns);
+    while (spent < (double)warmup_ns * WARMUPS_AT_MOST && run->spent_ns < patience_ns) {
+        uint64_t wanted = iterations_for((double)warmup_ns / (4 * SETTLED_OVER), *iteration_ns);
+        uint64_t iterations = affordable(run, wanted, STEP_AT_MOST_NS / SETTLED_OVER);
         double ns = measure(run, iterations);
 
         run->warmup_iterations += iterations * run->threads;
@@ -389,7 +420,25 @@ static bool warm_up(struct run *run, uint64_t warmup_ns, double *iteration_ns)
 
 /* ---- the whole ---- */
 
-static bool take_samples(struct run *run, double iteration_ns, double loop_ns, struct rs_bench_result *out)
+/*
+ * Fewer iterations a sample, then fewer samples, until setups leave room for them. False: not even the least of both can
+ * be had.
+ */
+static bool fit_samples(const struct run *run, double iteration_ns, double least_ns, uint64_t *iterations,
+                        uint32_t *samples)
+{
+    uint64_t least = iterations_for(least_ns, iteration_ns);
+    uint64_t most = affordable(run, *iterations, SAMPLING_AT_MOST_NS / *samples);
+
+    if (most >= *iterations)
+        return true;
+    *iterations = most > least ? most : least < *iterations ? least : *iterations;
+    while (*samples > SAMPLES_LEAST && affordable(run, *iterations, SAMPLING_AT_MOST_NS / *samples) < *iterations)
+        --*samples;
+    return affordable(run, *iterations, SAMPLING_AT_MOST_NS / *samples) >= *iterations;
+}
+
+static int take_samples(struct run *run, double iteration_ns, double loop_ns, struct rs_bench_result *out)
 {
     const struct rustscope_bench_config *c = run->config;
     double time_ns = (double)(c->time_ns ? c->time_ns : TIME_NS);
@@ -409,10 +458,12 @@ static bool take_samples(struct run *run, double iteration_ns, double loop_ns, s
         }
         if (run->fours && iterations > 4)
             iterations &= ~UINT64_C(3);
+        if (!fit_samples(run, iteration_ns, least_ns, &iterations, &samples))
+            return refuse(UNMEASURABLE);
     }
     out->samples_ns = malloc(samples * sizeof(*out->samples_ns));
     if (!out->samples_ns)
-        return false;
+        return -ENOMEM;
     run->measured_bytes = run->measured_blocks = 0;
     for (uint32_t i = 0; i < samples; i++) {
         double ns = measure(run, iterations) / (double)iterations - loop_ns;
@@ -422,7 +473,7 @@ static bool take_samples(struct run *run, double iteration_ns, double loop_ns, s
     out->counts.samples = samples;
     out->counts.sample_iterations = iterations;
     out->counts.iterations = iterations * samples * run->threads;
-    return true;
+    return 0;
 }
 
 static void count(const struct run *run, double loop_ns, struct rs_bench_result *out)
@@ -451,11 +502,14 @@ static int measured(struct run *run, struct rs_bench_result *out)
     double empty_ns = empty_turn_ns(run), loop_ns = 0, iteration_ns, least_ns;
     const struct rustscope_bench *b = &run->workers[0].bench;
     bool repeated;
+    int rc;
 
     iteration_ns = first_estimate(run, 1e5);
     repeated = b->repeats == 4 && !b->own_loop;
     if (iteration_ns < 0)
         return refuse(LEFT_LOOP);
+    if (iteration_ns == 0)
+        return refuse(OPTIMISED_AWAY);
     if (!warm_up(run, warmup_ns, &iteration_ns))
         out->counts.flags |= RS_BENCH_UNSETTLED;
     if (repeated && iteration_ns < SHORT_BODY_NS)
@@ -464,8 +518,9 @@ static int measured(struct run *run, struct rs_bench_result *out)
     least_ns = run->fours ? 1.15 * empty_ns / 4 : repeated || b->own_loop ? 1.15 * empty_ns : 0.1 * empty_ns;
     if (iteration_ns <= least_ns)
         return refuse(OPTIMISED_AWAY);
-    if (!take_samples(run, iteration_ns, loop_ns, out))
-        return -ENOMEM;
+    rc = take_samples(run, iteration_ns, loop_ns, out);
+    if (rc)
+        return rc;
     count(run, loop_ns, out);
     return rs_bench_result_summarize(out, run->config->seed);
 }

@@ -7,6 +7,7 @@
 #include <rustscope.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static long steps(void)
 {
@@ -61,6 +62,15 @@ RS_BENCH("setup", RS_BENCH_BATCH(16))
     rustscope_black_box(chain((long)RS_BENCH_ITERATIONS * 10000));
     RS_BENCH_LOOP {
         rustscope_black_box(chain(100));
+    }
+}
+
+/* A turn of the loop beside 50 ms of setup: no patience is enough. */
+RS_BENCH("dear", RS_BENCH_BATCH(1))
+{
+    usleep(50000);
+    RS_BENCH_LOOP {
+        rustscope_clobber();
     }
 }
 

@@ -19,7 +19,6 @@
 #endif
 
 enum {
-    CLI_DEAD_TICKS = 1000,     /* 10 s without a new tick: the CLI has gone */
     FIFO_FLUSH_NS = 250000000, /* listen mode: how long a record may wait for the next one */
     HELLO_TEXT_MAX = 3072,
     SLAB_PAGES_MAX = 1 << 20,
@@ -363,7 +362,7 @@ void rs_channel_check(struct rs_channel *ch)
         return;
     }
     tick = atomic_load_explicit(&ch->slab->tick, memory_order_relaxed);
-    if (now - tick > CLI_DEAD_TICKS && now - tick < UINT32_MAX / 2)
+    if (now - tick > RS_DEAD_TICKS && now - tick < UINT32_MAX / 2)
         atomic_store(&rs_channel_stale, tick);
 }
 

@@ -27,6 +27,7 @@
 #define RS_SLAB_MAGIC        0x31535352u /* "RSS1" */
 #define RS_FRAME_BYTES       4096u
 #define RS_TICK_NS           10000000u /* a tick is CLOCK_MONOTONIC in units of 10 ms, modulo 2^32 */
+#define RS_DEAD_TICKS        1000u     /* 10 s without a new tick: to writers the CLI is gone, and hooks only pass on */
 #define RS_SEQUENCE_COUNTERS 1024u
 
 /* Who fills a stream. Each has its own streams, so a signal handler never meets a half-written record of a hook. */

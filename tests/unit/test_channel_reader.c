@@ -324,7 +324,30 @@ START_TEST(records_pass_through_a_slab_while_it_is_read_and_wait_in_it_while_it_
 }
 END_TEST
 
+START_TEST(a_reader_that_was_away_for_long_is_sure_of_no_block)
+{
+    uint64_t now = rs_clock_mono_ns();
+    struct frame f;
+
+    open_reader();
+    begin(&f, 99, 1, 1);
+    put_node(&f, 1, 0, 0x401000);
+    put_alloc(&f, 0x7f1234567890, 64, 1, 1, 0);
+    send(&f);
+    reader_pass(&reader, now + 900ull * RS_TICK_NS, false);
+    ck_assert_uint_eq(reader.blind_ticks, 0);
+    ck_assert(!reader.images[0]->heap.lossy);
+    reader_pass(&reader, now + 3400ull * RS_TICK_NS, false);
+    ck_assert_uint_eq(reader.blind_ticks, 1500);
+    reader_finish(&reader, 0);
+    ck_assert_uint_eq(reader.images[0]->leaks[0].count, 0);
+    ck_assert_uint_eq(reader.images[0]->leaks[0].uncertain_count, 1);
+    close_reader();
+}
+END_TEST
+
 SUITE("channel_reader", packed_events_are_what_was_packed, long_events_and_unknown_records_are_read_and_skipped,
+      a_reader_that_was_away_for_long_is_sure_of_no_block,
       a_frame_that_came_already_is_not_counted_twice, a_truncated_record_ends_its_frame_and_nothing_else,
       parents_that_would_make_a_circle_are_refused, wild_ids_do_not_grow_the_reader,
       random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,

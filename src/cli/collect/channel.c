@@ -723,9 +723,13 @@ static void warn_about_losses(struct channel *ch)
         for (size_t k = 0; image->leaks && k < image->heap.site_count; k++)
             uncertain += image->leaks[k].uncertain_count;
     }
+    if (r->blind_ticks)
+        session_warn(s, "rustscope was stopped: for %.0f s programs took it for dead, and what they allocated and freed then "
+                        "is in no total",
+                     (double)r->blind_ticks * RS_TICK_NS / 1e9);
     if (dropped)
-        session_warn(s, "%llu allocation events were dropped because rustscope could not keep up; totals are complete",
-                     (unsigned long long)dropped);
+        session_warn(s, "%llu allocation events were dropped because rustscope could not keep up%s",
+                     (unsigned long long)dropped, r->blind_ticks ? "" : "; totals are complete");
     if (uncertain)
         session_warn(s, "%llu blocks may be free, their events were dropped: they are not called leaks",
                      (unsigned long long)uncertain);

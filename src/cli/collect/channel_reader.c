@@ -163,6 +163,9 @@ static struct image *find_image(struct reader *r, uint64_t id, uint32_t *index)
     image->pidfd = -1;
     image->process = -1;
     image->start_ns = rs_clock_mono_ns();
+    /* It may have begun while we were away, and we only read of it now. */
+    image->heap.lossy = r->blind_ticks != 0;
+    image->heap.lossy_time = r->blind_time;
     reach_node(r, image, 0);
     define_node(image, 0, 0, 0, 0);
     GROW(r->images, r->image_count + 1, r->image_cap);
@@ -1171,12 +1174,29 @@ void reader_wait(struct reader *r, int timeout_ms)
     }
 }
 
+/* After a pause that writers took for our end: what they freed meanwhile may still be in the tables. */
+static void note_blindness(struct reader *r, uint32_t tick_before, uint64_t now_ns)
+{
+    uint32_t away = r->tick - tick_before;
+
+    if (!tick_before || !r->slab->header || away <= RS_DEAD_TICKS)
+        return;
+    r->blind_ticks += away - RS_DEAD_TICKS;
+    r->blind_time = (uint32_t)(now_ns >> HEAP_TIME_SHIFT);
+    for (size_t i = 0; i < r->image_count; i++) {
+        r->images[i]->heap.lossy = true;
+        r->images[i]->heap.lossy_time = r->blind_time;
+    }
+}
+
 uint64_t reader_pass(struct reader *r, uint64_t now_ns, bool final)
 {
     uint64_t before = r->events + r->frames;
+    uint32_t tick_before = r->tick;
     bool any_ended = final;
 
     r->tick = slab_publish_tick(r->slab, now_ns);
+    note_blindness(r, tick_before, now_ns);
     if (!r->done_tick)
         r->done_tick = r->tick - 1;
     for (size_t i = 0; i < r->image_count; i++) {

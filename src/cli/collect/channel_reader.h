@@ -145,6 +145,8 @@ struct reader {
     char *records;
     size_t records_len, records_cap;
 
+    uint64_t blind_ticks; /* in which writers took us for dead, because we were stopped, and recorded nothing */
+    uint32_t blind_time;  /* end of the last such time, as heaps have it */
     uint64_t events, frames, garbage_frames, garbage_records, folded_nodes, records_dropped;
 };
 

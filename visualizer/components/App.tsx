@@ -90,7 +90,7 @@ function Session() {
   const sandwich = useTab((tab) => tab.query.mode === 'sandwich' && tab.query.func >= 0);
   const pane = useApp((state) => state.pane);
   const [side, setSide] = useState(320);
-  const [bottom, setBottom] = useState(() => Math.round(Math.max(160, innerHeight * 0.3)));
+  const [bottom, setBottom] = useState(() => Math.round(innerHeight < 800 ? Math.max(140, innerHeight * 0.22) : innerHeight * 0.3));
   const show = (name: typeof pane): string => (pane === name ? 'flex' : 'hidden md:flex');
   const rest = useAfterFirstPicture();
   return (

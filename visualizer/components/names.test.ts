@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { bytes, clock, count, middleEllipsis, pct, quantity } from './format';
-import { shortName } from './names';
+import { shortName, withoutParameters } from './names';
 import { hashOf, queryFromHash } from './state/hash';
 import { decimate, niceStep } from './timeline/lanes';
 import { crateFill, diffFill, palette } from './flame/colors';
@@ -80,6 +80,19 @@ describe('lanes', () => {
     expect([...out]).toEqual([5, 5, 7, 7]);
   });
   it('has round steps', () => expect([niceStep(14200, 12), niceStep(600000, 10)]).toEqual([2000, 60000]));
+});
+
+describe('a C++ name that does not fit', () => {
+  it.each([
+    ['sortit(std::vector&)', 'sortit'],
+    ['ns::Index::find(int (*)(int), char) const', 'ns::Index::find'],
+    ['f(int) [clone .cold]', 'f'],
+    ['std::less::operator()(int, int) const', 'std::less::operator()'],
+    ['Lambda::operator()', 'Lambda::operator()'],
+    ['(anonymous namespace)::f', '(anonymous namespace)::f'],
+    ['app::parse{closure}', 'app::parse{closure}'],
+    ['<impl Fn(u8)>::call', '<impl Fn(u8)>::call'],
+  ])('%s is cut to %s', (name, short) => expect(withoutParameters(name)).toBe(short));
 });
 
 describe('colours', () => {

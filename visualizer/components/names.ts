@@ -63,3 +63,15 @@ function dropGenerics(text: string): string {
   }
   return out;
 }
+
+/** A C++ name without its parameters and what follows them: `ns::sort(int*, Less) const` is ns::sort. */
+export function withoutParameters(name: string): string {
+  const end = name.lastIndexOf(')');
+  if (end < 0 || !/^( const| volatile| &&?| \[[^\]]*\])*$/.test(name.slice(end + 1))) return name;
+  let depth = 0;
+  for (let i = end; i > 0; i--) {
+    if (name[i] === ')') depth++;
+    else if (name[i] === '(' && --depth === 0) return /\boperator$|::$/.test(name.slice(0, i)) ? name : name.slice(0, i);
+  }
+  return name;
+}

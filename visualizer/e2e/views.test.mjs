@@ -421,21 +421,54 @@ test('memory, threads, scopes and benchmarks have their panes', async () => {
 
 test('a benchmark of the runner: throughput in words, what disturbs it, and its tasks', async () => {
   const bench = makeSession();
-  Object.assign(bench.benchmarks[0], { throughput: { bytes_per_sec: 2.5e9, items_per_sec: 1200 }, settled: false, profiled: true });
+  Object.assign(bench.benchmarks[0], { throughput: { bytes_per_sec: 2.5e9, items_per_sec: 1200 }, settled: false, profiled: true, threads: 4, processes: 5, alloc_blocks: 360, alloc_bytes: 120 * 2048 });
   bench.async_tasks = [{ name: 'fetch', process: 0, started: 12, completed: 9, cancelled: 3, polls: 40, busy_ns: 1e6, idle_ns: 3e6, scheduled_ns: 5e5, first_poll_delay_ns: 1e4, max_poll_ns: 2e5, lifetime_ns: 4e6 }];
   await open(page, [json('bench.json', bench)]);
   await page.locator('[data-testid=tab-benchmarks]').click();
   const text = await page.locator('[data-testid=benchmarks]').innerText();
-  for (const part of [/2\.50? GB\/s/, /1,200 items\/s/, /went on changing/, /sampled meanwhile/]) assert.match(text, part);
+  for (const part of [/2\.50? GB\/s/, /1,200 items\/s/, /went on changing/, /sampled meanwhile/, /allocations a run\s+3\s/, /allocated a run\s+2\.05 kB/, /threads\s+4/, /processes\s+5/]) assert.match(text, part);
   await page.locator('[data-testid=tab-scopes]').click();
   const task = page.locator('[data-testid=scopes] li', { hasText: 'fetch' });
   assert.match(await task.innerText(), /40 polls[\s\S]*25/);
   assert.match(await task.getAttribute('title'), /12 started, 9 completed, 3 cancelled; longest poll 200 µs; waited 500 µs/);
 });
 
+test('what no benchmark counted is said, not shown as nothing', async () => {
+  await open(page, [json('plain.json', makeSession())]);
+  await page.locator('[data-testid=tab-benchmarks]').click();
+  assert.match(await page.locator('[data-testid=benchmarks]').innerText(), /allocations a run\s+not counted/);
+});
+
+test('the bar of a share is as long as the share, and differs from the row behind it', async () => {
+  await open(page, [json('bars.json', makeSession())]);
+  await page.locator('[data-testid=tab-functions]').click();
+  await settled(page);
+  const bars = await page.locator('[data-testid=share-bar]').evaluateAll((list) => list.map((bar) => ({
+    part: bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width, text: bar.parentElement.innerText, fill: getComputedStyle(bar).backgroundColor,
+  })));
+  assert.ok(bars.length > 10);
+  for (const { part, text, fill } of bars) {
+    assert.ok(Math.abs(part * 100 - Number(/([\d.]+) %/.exec(text)[1])) < 1, `${text}: ${part}`);
+    assert.doesNotMatch(fill, /rgba\(0, 0, 0, 0\)|transparent/);
+  }
+});
+
+test('a screen of 720 pixels shows at least twelve rows of the flame graph', async () => {
+  const low = await startBrowser({ viewport: { width: 1280, height: 720 } });
+  try {
+    const one = await newPage(low.context);
+    await open(one, [json('low.json', makeSession())]);
+    const height = await one.locator('[data-testid=flame-main] canvas').first().evaluate((canvas) => canvas.getBoundingClientRect().height);
+    assert.ok(height >= 12 * 20, `${height} px`);
+    await untroubled(one);
+  } finally {
+    await low.close();
+  }
+});
+
 test('panes without data say what would fill them, and the command', async () => {
   await open(page, [{ name: 'a.folded', data: 'main;work 3\nmain;rest 1\n' }]);
-  for (const [tab, command] of [['memory', /rustscope -- /], ['threads', /rustscope -- /], ['scopes', /rustscope_scope/], ['benchmarks', /rustscope bench/]]) {
+  for (const [tab, command] of [['memory', /rustscope -- /], ['threads', /rustscope -- /], ['scopes', /rustscope_scope/], ['benchmarks', /rustscope -- .*bench/]]) {
     await page.locator(`[data-testid=tab-${tab}]`).click();
     assert.match(await page.locator('[data-testid=empty]').innerText(), command, tab);
   }

@@ -14,6 +14,7 @@ import type { Topology } from '@/lib/model/types';
 import { FLAG_INLINED } from '@/lib/model/types';
 import { depthOf } from '@/lib/view/layout';
 import { middleEllipsis } from '../format';
+import { withoutParameters } from '../names';
 import type { Palette } from './colors';
 
 export interface FlameData {
@@ -286,7 +287,7 @@ export class FlameRenderer {
     return palette.fills[look.fill(node)].rgba;
   }
 
-  /** The label within WIDTH: whole, else without its path, else with its middle left out. */
+  /** The label within WIDTH: whole, else without its parameters, else without its path, else with its middle left out. */
   private fit(label: string, width: number): string {
     let full = this.widths.get(label);
     if (full === undefined) {
@@ -297,9 +298,11 @@ export class FlameRenderer {
     // Letters differ in width: a little less than the share that would fit.
     const max = Math.floor((width / full) * label.length * 0.93) - 1;
     if (max < 4) return '';
-    const segment = label.lastIndexOf('::');
-    const last = label.slice(segment + 2);
-    if (segment < 0 || max >= label.length * 0.75) return middleEllipsis(label, max);
+    const name = withoutParameters(label);
+    if (name.length <= max) return name;
+    const segment = name.lastIndexOf('::');
+    const last = name.slice(segment + 2);
+    if (segment < 0 || max >= name.length * 0.75) return middleEllipsis(name, max);
     return last.length < max ? `…${last}` : middleEllipsis(last, max);
   }
 }

@@ -16,7 +16,7 @@ export function Benchmarks() {
   const added = useApp((state) => state.history);
   if (!info) return null;
   const { benchmarks } = info.side;
-  if (!benchmarks.length) return <Empty title="No benchmarks in this session." command="rustscope bench -- ./my-app">Run a command many times, or use the bench runner of librustscope: distributions, intervals and history show here.</Empty>;
+  if (!benchmarks.length) return <Empty title="No benchmarks in this session." command="rustscope -- ./my-bench">Write benchmarks with librustscope and record the program: distributions, intervals and history show here.</Empty>;
   const past = [...tabs.filter((tab) => tab.info !== info).map((tab) => ({ session: tab.info.name, startTs: tab.info.side.meta.startTs, benchmarks: tab.info.side.benchmarks })), ...added];
   const runs = (name: string): Run[] => past
     .flatMap(({ session, startTs, benchmarks: list }) => list.filter((other) => other.name === name).map((bench) => ({ session, startTs, bench })))
@@ -48,11 +48,15 @@ function Card({ bench, runs, startTs }: { bench: Benchmark; runs: readonly Run[]
         <span className="text-muted">± {nanos(bench.madNs)}</span>
       </div>
       {bench.samplesNs.length > 1 && <Histogram bench={bench} />}
-      <dl className="mt-2 grid grid-cols-4 gap-x-3 text-muted">
+      <dl className="mt-2 grid grid-cols-2 gap-x-3 gap-y-1 text-muted lg:grid-cols-4">
         <div><dt className="text-2xs">mean</dt><dd className="text-fg">{nanos(bench.meanNs)}</dd></div>
         <div><dt className="text-2xs">95 % interval</dt><dd className="text-fg">{nanos(bench.ci95Ns[0])} – {nanos(bench.ci95Ns[1])}</dd></div>
         <div><dt className="text-2xs">min – max</dt><dd className="text-fg">{nanos(bench.minNs)} – {nanos(bench.maxNs)}</dd></div>
         <div><dt className="text-2xs">runs</dt><dd className="text-fg">{count(bench.iterations)} after {count(bench.warmup)}</dd></div>
+        <div><dt className="text-2xs">allocations a run</dt><dd className="text-fg">{Number.isNaN(bench.allocBlocks) ? 'not counted' : count(bench.allocBlocks / bench.iterations)}</dd></div>
+        <div><dt className="text-2xs">allocated a run</dt><dd className="text-fg">{Number.isNaN(bench.allocBytes) ? 'not counted' : bytes(bench.allocBytes / bench.iterations)}</dd></div>
+        <div><dt className="text-2xs">threads</dt><dd className="text-fg">{count(bench.threads)}</dd></div>
+        <div><dt className="text-2xs">processes</dt><dd className="text-fg">{count(bench.processes)}</dd></div>
       </dl>
       {odd > 0 && <p className="mt-1 text-muted">{odd} outliers: {outliers.highSevere + outliers.lowSevere} severe, {outliers.highMild + outliers.lowMild} mild</p>}
       {bench.throughput.map((one) => <p key={one.label} className="mt-1 text-muted">{throughput(one.label, one.value)}</p>)}

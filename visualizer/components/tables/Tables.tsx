@@ -75,7 +75,7 @@ function Crumb({ label, onRemove }: { label: string; onRemove: () => void }) {
 export function Share({ share, text }: { share: number; text: string }) {
   return (
     <span className="relative flex h-5 items-center justify-end gap-2">
-      <span aria-hidden="true" className="absolute inset-y-0.5 left-2 rounded-sm bg-accent-soft" style={{ width: `calc(${Math.max(0, Math.min(100, share * 100))}% - 0.5rem)` }} />
+      <span aria-hidden="true" data-testid="share-bar" className="absolute inset-y-0.5 left-0 rounded-sm bg-bar" style={{ width: `${Math.max(0, Math.min(100, share * 100))}%` }} />
       <span className="relative">{text}</span>
       <span className="relative w-12 text-right text-muted">{pct(share)}</span>
     </span>

@@ -27,6 +27,7 @@ export function Timeline() {
   const canvasRef = useRef<HTMLCanvasElement>(null);
   const boxRef = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
+  const [pageHeight, setPageHeight] = useState(0);
   const [ratio, setRatio] = useState(1);
   const [range, setRange] = useState<readonly [number, number] | null>(null);
   const [cursor, setCursor] = useState<{ x: number; ms: number } | null>(null);
@@ -37,7 +38,8 @@ export function Timeline() {
   const end = info ? axisEnd(info) : 0;
   const [from, to] = range ?? [0, end];
   const interval = info?.side.timeline.intervalMs || 100;
-  const laneHeight = lanes.length > 4 ? 26 : 32;
+  // On a short screen the flame graph needs the rows more than the lanes their height.
+  const laneHeight = pageHeight > 0 && pageHeight < 800 ? 18 : lanes.length > 4 ? 26 : 32;
   const height = AXIS + lanes.length * laneHeight;
   const plot = Math.max(1, width - GUTTER - RIGHT);
   const xOf = useCallback((ms: number) => GUTTER + ((ms - from) / Math.max(1e-9, to - from)) * plot, [from, to, plot]);
@@ -50,6 +52,7 @@ export function Timeline() {
     if (!box) return;
     const measure = (): void => {
       setWidth(box.clientWidth);
+      setPageHeight(innerHeight);
       setRatio(devicePixelRatio);
     };
     measure();
@@ -240,7 +243,7 @@ function LaneLegend({ lane, top, height, at }: { lane: Lane; top: number; height
         {lane.label}
       </div>
       <div data-testid="lane-value" className="pointer-events-none absolute right-2 flex flex-col items-end justify-center text-right text-2xs leading-3 text-muted" style={{ top, height, width: RIGHT - 8 }}>
-        {at >= 0 ? values.map((value, i) => <span key={i} className={i ? '' : 'font-medium text-fg'}>{lane.format(value)}</span>) : <span>{lane.format(lane.max)}</span>}
+        {at >= 0 ? values.slice(0, height < 24 ? 1 : 2).map((value, i) => <span key={i} className={i ? '' : 'font-medium text-fg'}>{lane.format(value)}</span>) : <span>{lane.format(lane.max)}</span>}
       </div>
     </>
   );

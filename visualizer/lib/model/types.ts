@@ -212,6 +212,8 @@ export interface Benchmark {
   readonly throughput: readonly { readonly label: string; readonly value: number }[];
   readonly samplesNs: Float64Array; readonly profiled: boolean; /* stacks were sampled meanwhile */
   readonly settled: boolean; // false: the time went on changing through the warm-up
+  readonly threads: number; readonly processes: number; // that ran it; 1 where the file does not say
+  readonly allocBytes: number; readonly allocBlocks: number; // of all iterations together; NaN: not counted
 }
 
 export interface Leak { readonly bytes: number; readonly count: number; readonly node: NodeId; readonly firstMs: number; readonly lastMs: number; readonly process: number; readonly name: string }

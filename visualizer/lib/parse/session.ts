@@ -550,6 +550,7 @@ function benchmark(o: JsonObject, name: string): ProfileSide['benchmarks'][numbe
     },
     throughput: Array.from(asObject(o.get('throughput')), ([label, value]) => ({ label, value: asNumber(value) })),
     samplesNs: asNumbers(o.get('samples_ns')), profiled: o.get('profiled') === true, settled: o.get('settled') !== false,
+    threads: asNumber(o.get('threads'), 1), processes: asNumber(o.get('processes'), 1), allocBytes: n('alloc_bytes'), allocBlocks: n('alloc_blocks'),
   };
 }
 

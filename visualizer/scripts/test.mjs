@@ -31,7 +31,7 @@ stage('unit tests', run('unit tests', node, [bin('vitest', 'vitest.mjs'), 'run',
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
 if (!existsSync(chromium)) console.log(`\nskipped: the end-to-end tests need ${chromium} (apt-get install chromium, or CHROMIUM=path)`);
 else {
-  const files = ['views', 'formats', 'safety', 'cli'].map((name) => `e2e/${name}.test.mjs`);
+  const files = ['views', 'formats', 'safety', 'large', 'firefox', 'cli'].map((name) => `e2e/${name}.test.mjs`);
   stage('end-to-end tests', run('end-to-end tests', node, ['--test', '--test-concurrency=1', '--test-reporter=spec', '--test-reporter-destination=stdout', ...(junit ? ['--test-reporter=junit', `--test-reporter-destination=${junit}/visualizer-e2e.xml`] : []), ...files]));
 }
 for (const what of failed) console.error(`failed: ${what}`);

@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()
-    rustscope = f"{options.build}/bin/rustscope"
+    rustscope = str(pathlib.Path(options.build).resolve() / "bin" / "rustscope")
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "program.py"
         program.write_text(PROGRAM)

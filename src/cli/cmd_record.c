@@ -416,7 +416,7 @@ static void watch(struct recording *r)
 static void describe_end(struct recording *r)
 {
     struct session_meta *meta = &r->session->meta;
-    unsigned left = sampler_descendants_alive(r->sampler);
+    unsigned left = sampler_descendants_running(r->sampler);
 
     meta->stop_reason = stopper_reason(r->stopper, r->wait_status);
     if (r->exited && WIFEXITED(r->wait_status))

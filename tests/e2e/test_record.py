@@ -645,6 +645,47 @@ def test_a_hidden_proc_costs_metrics_and_not_the_run(rustscope, validator, tmp_p
     assert any("/proc is not mounted" in w for w in session["diagnostics"]["warnings"])
 
 
+def test_where_proc_hides_other_users_the_run_is_whole(rustscope, validator, tmp_path):
+    tmp_path.chmod(0o777)
+    mount = "mount -t proc -o hidepid=2 proc /proc"
+    user = "setpriv --reuid=65534 --regid=65534 --clear-groups --"
+    if os.geteuid() or not os.access(rustscope, os.X_OK) or pathlib.Path(rustscope).resolve().is_relative_to("/root"):
+        pytest.skip("wants root, and a build that others can read")
+    command = f"{mount} || exit 3; exec {user} {rustscope} -q {' '.join(QUIET)} -o s.json -- sh -c 'sleep 0.3; exit 9'"
+    run = subprocess.run(["unshare", "-m", "sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30)
+    if b"unshare failed" in run.stderr or run.returncode in (3, 126):
+        pytest.skip("mount namespaces or hidepid are not permitted here")
+    assert run.returncode == 9, run.stderr
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert session["processes"][0]["name"] == "sh" and session["summary"]["rss_peak_mb"] > 0.5
+
+
+def test_a_zombie_is_no_trouble(record):
+    program = "import os, time\nif os.fork() == 0: os._exit(0)\ntime.sleep(0.8)"
+    session = record(QUIET, ["/usr/bin/python3", "-c", program]).session
+    assert session["diagnostics"]["warnings"] == []
+    assert all(value >= 0 for value in session["timeline"]["rss_mb"] if value is not None)
+
+
+def test_a_stack_overflow_is_reported_and_leaves_its_core(rustscope, validator, tmp_path):
+    """With shim and stacks: neither may turn a crash into something else."""
+    (tmp_path / "deep.c").write_text(
+        "#include <stdlib.h>\n"
+        "int fall(int n) { volatile char frame[4096]; frame[n % 4096] = 1; free(malloc(n + 1)); return fall(n + 1) + frame[n % 4096]; }\n"
+        "int main(void) { return fall(0); }\n"
+    )
+    subprocess.run(["gcc", "-O0", "-g", "-o", "deep", "deep.c"], cwd=tmp_path, check=True)
+    run = subprocess.run(["sh", "-c", f"ulimit -c unlimited; exec {rustscope} -q --no-tui -o s.json -- ./deep"],
+                         cwd=tmp_path, capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert run.returncode == 139
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert session["summary"]["total_allocations"] > 500
+    if not pathlib.Path("/proc/sys/kernel/core_pattern").read_text().startswith(("|", "/")):
+        assert list(tmp_path.glob("core*"))
+
+
 def test_a_thread_storm_is_bounded(record):
     script = "import threading,time;e=threading.Event();[threading.Thread(target=e.wait).start() for _ in range(600)];time.sleep(.6);e.set()"
     session = record(QUIET, ["/usr/bin/python3", "-c", script]).session

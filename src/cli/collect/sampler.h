@@ -58,8 +58,8 @@ void sampler_restart(struct sampler *sampler, uint64_t now_ns);
 
 /* Whether any watched process still lives. */
 bool sampler_any_alive(const struct sampler *sampler);
-/* How many descendants of the first watched process still live. */
-unsigned sampler_descendants_alive(const struct sampler *sampler);
+/* How many descendants of the first watched process still run; zombies have ended. */
+unsigned sampler_descendants_running(const struct sampler *sampler);
 
 /*
  * The last reading. STATUS (as waitpid's) and USAGE are the program's own: usage covers every waited-for descendant and

@@ -934,9 +934,16 @@ bool sampler_any_alive(const struct sampler *sampler)
     return sampler->alive > 0;
 }
 
-unsigned sampler_descendants_alive(const struct sampler *sampler)
+unsigned sampler_descendants_running(const struct sampler *sampler)
 {
-    return (unsigned)(sampler->alive - (sampler->count && sampler->watched[0].alive));
+    struct proc_stat stat;
+    char buf[1024];
+    unsigned count = 0;
+
+    for (size_t i = 1; i < sampler->count; i++)
+        count += sampler->watched[i].alive && read_stat(&sampler->watched[i], buf, sizeof(buf), &stat) &&
+                 stat.state != 'Z' && stat.state != 'X';
+    return count;
 }
 
 static uint64_t usage_ns(const struct rusage *usage)

@@ -329,6 +329,29 @@ def test_nothing_is_left_behind(record, target):
     assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("rustscope")]
 
 
+def test_what_a_killed_rustscope_left_is_cleared_away_by_the_next(rustscope, record, target, tmp_path):
+    def sessions():
+        return {name for name in os.listdir("/dev/shm") if name.startswith("rustscope-")}
+
+    before = sessions()
+    process = subprocess.Popen([rustscope, *PLAIN, "-o", "s.json", "--", "sleep", "30"], cwd=tmp_path, stdin=subprocess.DEVNULL)
+    for _ in range(100):
+        time.sleep(0.1)
+        if sessions() - before:
+            break
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    left = sessions() - before
+    if not left:
+        pytest.skip("sessions are not in /dev/shm here")
+    record(PLAIN, [target("alloc_ends")])
+    assert left <= sessions()  # too young: it might be one that just begins
+    time.sleep(11)
+    record(PLAIN, [target("alloc_ends")])
+    assert not left & sessions()
+
+
 class Listener:
     """`rustscope listen` on a FIFO in TMP, and programs started against it."""
 

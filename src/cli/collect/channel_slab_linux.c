@@ -1,22 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include "collect/channel_slab.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     PIPE_BYTES = 1 << 20,
+    LEFTOVER_SECONDS = 10,
     BACKED_FIRST = 1024, /* pages: 4 MiB */
     BACKED_STEP = 1024,
 };
+
+/* Removes NAME in BASE if it is a session's directory of ours whose rustscope is gone. */
+static void remove_leftover(int base, const char *name)
+{
+    int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int slab = dir >= 0 ? openat(dir, "pipe.slab", O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    struct stat st;
+
+    /* A living one holds the lock; one that begins may not have come to it yet. */
+    if (slab >= 0 && !fstat(dir, &st) && st.st_uid == geteuid() && !fstat(slab, &st) &&
+        time(NULL) - st.st_ctime > LEFTOVER_SECONDS && !flock(slab, LOCK_EX | LOCK_NB)) {
+        unlinkat(dir, "pipe.slab", 0);
+        unlinkat(dir, "pipe", 0);
+        unlinkat(base, name, AT_REMOVEDIR);
+    }
+    if (slab >= 0)
+        close(slab);
+    if (dir >= 0)
+        close(dir);
+}
+
+/* A rustscope that was killed leaves its slab behind, up to 64 MiB of memory where that is shared memory. */
+static void remove_leftovers(const char *path)
+{
+    DIR *base = opendir(path);
+
+    if (!base)
+        return;
+    for (const struct dirent *entry; (entry = readdir(base));)
+        if (!strncmp(entry->d_name, "rustscope-", 10) && strlen(entry->d_name) == 16)
+            remove_leftover(dirfd(base), entry->d_name);
+    closedir(base);
+}
 
 /*
  * Shared memory first: writing there never waits for a disk. A person's runtime directory is next, then TMPDIR; FIFOs
@@ -37,8 +74,10 @@ static int make_dir(struct slab *slab, struct rs_err *err)
         }
         snprintf(slab->fifo, sizeof(slab->fifo), "%s/pipe", slab->dir);
         snprintf(slab->path, sizeof(slab->path), "%s.slab", slab->fifo);
-        if (!mkfifo(slab->fifo, 0600))
+        if (!mkfifo(slab->fifo, 0600)) {
+            remove_leftovers(bases[i]);
             return 0;
+        }
         rc = -errno;
         rmdir(slab->dir);
     }
@@ -75,6 +114,8 @@ static int map_slab(struct slab *slab, size_t bytes, uint32_t flags, struct rs_e
 
     slab->map_bytes = ((size_t)first + count) * RS_FRAME_BYTES;
     slab->fd = open(slab->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (slab->fd >= 0)
+        flock(slab->fd, LOCK_EX | LOCK_NB); /* as long as we live: see remove_leftover() */
     if (slab->fd < 0 || ftruncate(slab->fd, (off_t)slab->map_bytes) ||
         fallocate(slab->fd, 0, 0, ((off_t)first + BACKED_FIRST) * RS_FRAME_BYTES))
         rc = -errno;

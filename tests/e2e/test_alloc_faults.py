@@ -329,6 +329,33 @@ def test_nothing_is_left_behind(record, target):
     assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("rustscope")]
 
 
+@pytest.mark.parametrize("shm", ["missing", "read-only"])
+def test_without_shared_memory_the_next_folder_will_do(rustscope, target, tmp_path, shm):
+    """XDG_RUNTIME_DIR is not there and TMPDIR too long for a path: what is left is /tmp."""
+    hide = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3" if shm == "missing" else "mount -t tmpfs -o ro none /dev/shm"
+    long = tmp_path / ("x" * 120) / ("y" * 120)
+    long.mkdir(parents=True)
+    run = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{hide} || exit 77; exec {rustscope} {' '.join(PLAIN)} -o s.json -- {target('alloc_ends')}"],
+        cwd=tmp_path, capture_output=True, timeout=30, env={**os.environ, "XDG_RUNTIME_DIR": "/no/such", "TMPDIR": str(long)},
+    )  # fmt: skip
+    if run.returncode == 77 or b"unshare failed" in run.stderr:
+        pytest.skip("mount namespaces are not permitted here")
+    session = load_session(tmp_path / "s.json")
+    assert session["summary"]["total_allocations"] == 1003, session["diagnostics"]["warnings"]
+    assert session["processes"][0]["shim"]["status"] == "loaded"
+
+
+def test_a_fifo_that_others_may_write_to_is_refused(rustscope, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    fifo.chmod(0o622)
+    run = subprocess.run([rustscope, "listen", str(fifo)], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert run.returncode in (1, 2) and len(run.stderr.strip().splitlines()) == 1
+    assert "others may write to it" in run.stderr
+    assert not (tmp_path / "rustscope-last.json").exists()
+
+
 def test_what_a_killed_rustscope_left_is_cleared_away_by_the_next(rustscope, record, target, tmp_path):
     def sessions():
         return {name for name in os.listdir("/dev/shm") if name.startswith("rustscope-")}

@@ -63,6 +63,26 @@ def test_completions_offer_nothing_unknown(commands):
     assert set(re.findall(r"^complete .* -l ([a-z-]+)", FISH.read_text(), re.M)) <= known
 
 
+def test_the_schema_describes_every_field():
+    bare = []
+
+    def walk(node, path):
+        if isinstance(node, dict):
+            for name, field in node.get("properties", {}).items():
+                if not {"description", "$ref"} & set(field):
+                    bare.append(f"{path}.{name}")
+                walk(field, f"{path}.{name}")
+            for key, value in node.items():
+                if key != "properties":
+                    walk(value, path)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value, path)
+
+    walk(json.loads((ROOT / "docs" / "session.schema.json").read_text()), "")
+    assert bare == []
+
+
 def test_man_page_is_sound():
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")

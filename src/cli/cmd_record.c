@@ -417,6 +417,7 @@ static void describe_end(struct recording *r)
 {
     struct session_meta *meta = &r->session->meta;
     unsigned left = sampler_descendants_running(r->sampler);
+    const struct diagnostics *d = &r->session->diagnostics;
 
     meta->stop_reason = stopper_reason(r->stopper, r->wait_status);
     if (r->exited && WIFEXITED(r->wait_status))
@@ -428,6 +429,11 @@ static void describe_end(struct recording *r)
                      "%u process%s that the program started still ran when it ended: what they did later is not here "
                      "(rustscope --pid PID follows one)",
                      left, left == 1 ? "" : "es");
+    if (d->ticks_missed >= 10 && d->ticks_missed * 20 > d->ticks)
+        session_warn(r->session,
+                     "%.0f %% of the readings of CPU and memory were missed: the machine was too busy for %u a second; "
+                     "what was read has its real times",
+                     100.0 * (double)d->ticks_missed / (double)(d->ticks + d->ticks_missed), r->options.rate_hz);
     if (!r->tick_timer)
         session_warn(r->session, "The program ended before --delay was over: nothing was measured");
 }

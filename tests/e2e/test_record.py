@@ -596,6 +596,7 @@ def test_a_pause_of_ours_is_a_gap_and_no_spike(rustscope, target, validator, tmp
     session = load_session(tmp_path / "s.json")
     assert not list(validator.iter_errors(session))
     assert session["diagnostics"]["gaps"] == 1 and session["diagnostics"]["ticks_missed"] > 50
+    assert any("readings of CPU and memory were missed" in warning for warning in session["diagnostics"]["warnings"])
     gap = [e for e in session["memory_events"] if e["type"] == "gap"]
     assert len(gap) == 1 and 1000 < gap[0]["end_ts"] - gap[0]["ts"] < 2500
     assert spikes(session, "spike") == []
@@ -664,7 +665,7 @@ def test_where_proc_hides_other_users_the_run_is_whole(rustscope, validator, tmp
 def test_a_zombie_is_no_trouble(record):
     program = "import os, time\nif os.fork() == 0: os._exit(0)\ntime.sleep(0.8)"
     session = record(QUIET, ["/usr/bin/python3", "-c", program]).session
-    assert session["diagnostics"]["warnings"] == []
+    assert not [warning for warning in session["diagnostics"]["warnings"] if "still ran" in warning]
     assert all(value >= 0 for value in session["timeline"]["rss_mb"] if value is not None)
 
 

@@ -619,6 +619,57 @@ def test_a_stopped_program_is_quiet(rustscope, target, tmp_path):
     assert max(cpu[7:11]) < 15 and max(cpu[:4]) > 40
 
 
+@pytest.mark.parametrize("how", ["traced", "frozen", "uninterruptible"])
+def test_a_program_that_is_held_is_quiet(rustscope, validator, target, tmp_path, how):
+    """In a debugger, in a frozen cgroup, waiting for its vfork child: no CPU, no spike from the pause, no waiting for it."""
+    group = pathlib.Path("/sys/fs/cgroup/rustscope-test")
+    program = [target("spin"), "60000"]
+    if how == "uninterruptible":
+        (tmp_path / "d.c").write_text("#include <unistd.h>\nint main(void) { if (!vfork()) { sleep(60); _exit(0); } return 0; }\n")
+        subprocess.run(["gcc", "-w", "-o", "d", "d.c"], cwd=tmp_path, check=True)
+        program = ["./d"]
+    process = subprocess.Popen(program, cwd=tmp_path, start_new_session=True)
+    helper = None
+    try:
+        time.sleep(0.3)
+        if how == "frozen":
+            try:
+                group.mkdir()
+                with open(group / "cgroup.procs", "r+") as procs, open(group / "cgroup.freeze", "r+") as freeze:
+                    procs.write(str(process.pid))
+                    procs.flush()
+                    freeze.write("1")
+            except OSError:
+                pytest.skip("no cgroup v2 that may be frozen")
+        elif how == "traced":
+            helper = subprocess.Popen(["gdb", "-q", "-batch", "-p", str(process.pid), "-ex", "shell sleep 6"], cwd=tmp_path,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            time.sleep(0.1)
+            state = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            if state == {"traced": "t", "uninterruptible": "D"}.get(how, state):
+                break
+        else:
+            pytest.skip(f"the program came to no such state, but to {state}")
+        run = subprocess.run([rustscope, "-q", *QUIET, "-d", "1.5", "-o", "s.json", "--pid", str(process.pid)],
+                             cwd=tmp_path, capture_output=True, text=True, timeout=30)  # fmt: skip
+    finally:
+        if how == "frozen" and (group / "cgroup.freeze").exists():
+            (group / "cgroup.freeze").write_text("0")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if helper:
+            helper.kill()
+            helper.wait()
+        if group.exists():
+            group.rmdir()
+    assert run.returncode == 0, run.stderr
+    session = load_session(tmp_path / "s.json")
+    assert not list(validator.iter_errors(session))
+    assert max(value for value in session["timeline"]["cpu_pct"] if value is not None) < 10
+    assert spikes(session, "cpu_spike") == []
+
+
 def test_long_and_empty_arguments_are_kept(record):
     argv = ["/bin/true", "", "x" * 100000, "\u00e4\u20ac", "last"]
     session = record(QUIET, argv).session

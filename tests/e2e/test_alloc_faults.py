@@ -379,6 +379,24 @@ def test_what_a_killed_rustscope_left_is_cleared_away_by_the_next(rustscope, rec
     assert not left & sessions()
 
 
+def test_a_folder_that_only_looks_like_a_session_holds_nobody_up(rustscope, tmp_path):
+    """A FIFO in the place of a slab would make whoever opens it for reading wait for a writer."""
+    trap = pathlib.Path("/dev/shm/rustscope-trap00")
+    trap.mkdir()
+    try:
+        os.mkfifo(trap / "pipe.slab")
+        for owner in (0, 65534):
+            if os.geteuid() == 0:
+                os.chown(trap, owner, owner)
+            began = time.monotonic()
+            run = subprocess.run([rustscope, *PLAIN, "-o", "s.json", "--", "true"], cwd=tmp_path, capture_output=True, timeout=20)
+            assert run.returncode == 0 and time.monotonic() - began < 15
+        assert (trap / "pipe.slab").exists()
+    finally:
+        (trap / "pipe.slab").unlink()
+        trap.rmdir()
+
+
 class Listener:
     """`rustscope listen` on a FIFO in TMP, and programs started against it."""
 

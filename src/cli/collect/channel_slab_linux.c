@@ -25,13 +25,15 @@ enum {
 /* Removes NAME in BASE if it is a session's directory of ours whose rustscope is gone. */
 static void remove_leftover(int base, const char *name)
 {
-    int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int slab = dir >= 0 ? openat(dir, "pipe.slab", O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), slab = -1;
     struct stat st;
 
+    /* What somebody else made is not looked into: there may be a FIFO, or anything, for a slab. */
+    if (dir >= 0 && !fstat(dir, &st) && st.st_uid == geteuid())
+        slab = openat(dir, "pipe.slab", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     /* A living one holds the lock; one that begins may not have come to it yet. */
-    if (slab >= 0 && !fstat(dir, &st) && st.st_uid == geteuid() && !fstat(slab, &st) &&
-        time(NULL) - st.st_ctime > LEFTOVER_SECONDS && !flock(slab, LOCK_EX | LOCK_NB)) {
+    if (slab >= 0 && !fstat(slab, &st) && S_ISREG(st.st_mode) && time(NULL) - st.st_ctime > LEFTOVER_SECONDS &&
+        !flock(slab, LOCK_EX | LOCK_NB)) {
         unlinkat(dir, "pipe.slab", 0);
         unlinkat(dir, "pipe", 0);
         unlinkat(base, name, AT_REMOVEDIR);

@@ -430,10 +430,11 @@ static void describe_end(struct recording *r)
                      "(rustscope --pid PID follows one)",
                      left, left == 1 ? "" : "es");
     if (d->ticks_missed >= 10 && d->ticks_missed * 20 > d->ticks)
-        session_warn(r->session,
-                     "%.0f %% of the readings of CPU and memory were missed: the machine was too busy for %u a second; "
-                     "what was read has its real times",
-                     100.0 * (double)d->ticks_missed / (double)(d->ticks + d->ticks_missed), r->options.rate_hz);
+        session_warn(
+            r->session,
+            "%.0f %% of the readings of CPU and memory were missed: rustscope did not get a processor %u times a "
+            "second, or was stopped; what was read has its real times",
+            100.0 * (double)d->ticks_missed / (double)(d->ticks + d->ticks_missed), r->options.rate_hz);
     if (!r->tick_timer)
         session_warn(r->session, "The program ended before --delay was over: nothing was measured");
 }

@@ -247,6 +247,17 @@ def test_a_grandchild_left_behind_does_not_hold_us_up(record, target):
     assert run.returncode == 0
 
 
+def test_a_child_that_keeps_the_output_open_is_not_waited_for_and_said(rustscope, tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        began = time.monotonic()
+        run = subprocess.run([rustscope, *QUIET, "-q", "-o", "s.json", "--", "sh", "-c", "sleep 8 & sleep 0.6; echo done"],
+                             cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30)  # fmt: skip
+    assert run.returncode == 0 and time.monotonic() - began < 6
+    assert (tmp_path / "out").read_text() == "done\n"
+    warnings = load_session(tmp_path / "s.json")["diagnostics"]["warnings"]
+    assert any("1 process that the program started still ran" in warning for warning in warnings)
+
+
 def test_killed_by_sigkill_the_program_lives_on(rustscope, target, tmp_path):
     pid_file = tmp_path / "pid"
     process = subprocess.Popen(

@@ -696,10 +696,6 @@ static void replay(struct tui *tui)
     unsigned stream;
     size_t len;
 
-    if (tui->capture.dropped_bytes)
-        warn("the first %s of the program's output are not shown: more than %s came while the live screen was up "
-             "(--no-tui shows all of it)",
-             fmt_bytes((double)tui->capture.dropped_bytes).s, fmt_bytes(CAPTURE_BYTES).s);
     while ((len = capture_peek(&tui->capture, &stream, &bytes))) {
         write_all(stream == PTY_STDOUT ? STDOUT_FILENO : STDERR_FILENO, bytes, len);
         tui->at_line_start = bytes[len - 1] == '\n';
@@ -728,6 +724,11 @@ void tui_free(struct tui *tui)
     replay(tui);
     if (!tui->at_line_start)
         write_all(tui->tty_fd, "\n", 1); /* to the terminal, not into the program's streams */
+    /* Behind what was replayed: in front of it, megabytes would carry it away. */
+    if (tui->capture.dropped_bytes)
+        warn("the first %s of the program's output are not shown: more than %s came while the live screen was up "
+             "(--no-tui shows all of it)",
+             fmt_bytes((double)tui->capture.dropped_bytes).s, fmt_bytes(CAPTURE_BYTES).s);
     if (tui->have_ptys)
         ptys_close(&tui->ptys);
     terminal_close();

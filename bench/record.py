@@ -199,9 +199,8 @@ def bench_startup(options):
 def bench_day(options):
     print("a simulated day")
     with tempfile.TemporaryDirectory() as folder:
-        good = subprocess.run([BUILD / "bench" / "bench_day"], cwd=folder).returncode == 0
-        subprocess.run([BUILD / "bench" / "bench_day", "--stacks"], cwd=folder)
-    return good
+        runs = [subprocess.run([BUILD / "bench" / "bench_day", *more], cwd=folder) for more in ([], ["--stacks"])]
+    return all(run.returncode == 0 for run in runs)
 
 
 def main():

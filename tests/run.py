@@ -53,35 +53,15 @@ def junit(path, tally, what, status):
         tally.fail(f"{what} exited with {status}")
 
 
-def c_tests(preset, tally, unit_only=False):
-    build = ROOT / "build" / preset
-    if run(["cmake", "--preset", preset, "-Wno-dev", "-DRUSTSCOPE_TESTS=ON"], stdout=subprocess.DEVNULL) or run(
-        ["cmake", "--build", "--preset", preset]
-    ):
-        tally.fail(f"the {preset} build")
-        return
-    results = build / "ctest.xml"
-    results.unlink(missing_ok=True)
-    status = run(
-        ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$", "--repeat", "until-pass:2",
-         "--output-junit", str(results)]  # fmt: skip
-    )
-    junit(results, tally, f"ctest ({preset})", status)
-    if unit_only:
-        return
-    e2e_tests(build, tally)
-
-
-def e2e_tests(build, tally):
-    """Real programs in real time: what fails on a machine that was busy gets a second try, and that is said."""
+def run_twice(tally, what, argv, again, results):
+    """What fails on a machine that was busy gets a second try (AGAIN), and that is said. RESULTS(name): a JUnit file."""
     tries = []
-    for name, again in (("e2e.xml", []), ("e2e-again.xml", ["--last-failed", "--last-failed-no-failures=none"])):
-        results = build / name
-        results.unlink(missing_ok=True)
-        argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--build={build}", f"--junitxml={results}"]
-        status = run([*argv, *again, "tests/e2e"])
+    for name, more in (("first", []), ("again", again)):
+        path = results(name)
+        path.unlink(missing_ok=True)
+        status = run([*argv(path), *more])
         counted = Tally()
-        junit(results, counted, "the end-to-end tests", status)
+        junit(path, counted, what, status)
         tries.append(counted)
         if not status:
             break
@@ -90,7 +70,28 @@ def e2e_tests(build, tally):
     tally.add(first.passed + recovered, first.failed - recovered, first.skipped)
     tally.notes += last.notes
     if recovered:
-        tally.notes.append(f"{recovered} end-to-end tests passed only at the second try")
+        tally.notes.append(f"{recovered} of {what} passed only at the second try")
+
+
+def c_tests(preset, tally, unit_only=False):
+    build = ROOT / "build" / preset
+    if run(["cmake", "--preset", preset, "-Wno-dev", "-DRUSTSCOPE_TESTS=ON"], stdout=subprocess.DEVNULL) or run(
+        ["cmake", "--build", "--preset", preset]
+    ):
+        tally.fail(f"the {preset} build")
+        return
+    ctest = ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$"]
+    run_twice(tally, f"ctest ({preset})", lambda path: [*ctest, "--output-junit", str(path)], ["--rerun-failed"],
+              lambda name: build / f"ctest-{name}.xml")  # fmt: skip
+    if not unit_only:
+        e2e_tests(build, tally)
+
+
+def e2e_tests(build, tally):
+    """Real programs in real time."""
+    pytest = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--build={build}", "tests/e2e"]
+    run_twice(tally, "the end-to-end tests", lambda path: [*pytest, f"--junitxml={path}"],
+              ["--last-failed", "--last-failed-no-failures=none"], lambda name: build / f"e2e-{name}.xml")  # fmt: skip
 
 
 def node_is_new_enough():

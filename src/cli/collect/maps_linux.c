@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 enum { MAPS_TEXT_MAX_BYTES = 64 << 20, MAX_SEGMENTS = 64 };
 static const char DELETED[] = " (deleted)";
@@ -56,13 +57,6 @@ void maps_release(struct maps *maps)
 }
 
 /* ---- opening what is mapped ---- */
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len >= end_len && !strcmp(text + len - end_len, end);
-}
 
 /* Reads the load segments and the build-id of an ELF file. False: it is none. */
 static bool read_elf(struct mapped_object *object, Elf *elf)
@@ -188,7 +182,7 @@ static bool open_file(struct mapped_object *object, const struct maps_range *ran
              (unsigned long long)range->end);
     if (try_path(object, range, path))
         return true;
-    if (ends_with(range->path, DELETED)) {
+    if (text_ends_with(range->path, DELETED)) {
         /* Without privileges map_files is closed; the main program can still be had. */
         snprintf(path, sizeof(path), "/proc/%u/exe", pid);
         return range->build_id_len + range->inode > 0 && try_path(object, range, path);
@@ -667,7 +661,7 @@ static string_id base_name(struct session *session, const char *path)
     const char *name = slash && path[0] == '/' ? slash + 1 : path;
     size_t len = strlen(name);
 
-    if (ends_with(name, DELETED))
+    if (text_ends_with(name, DELETED))
         len -= strlen(DELETED);
     return strings_add(&session->strings, name, len);
 }

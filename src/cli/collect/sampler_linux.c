@@ -549,7 +549,6 @@ static void find_children(struct sampler *sampler, size_t at, pid_t tid, uint64_
 
     snprintf(path, sizeof(path), "task/%d/children", (int)tid);
     n = read_kept(w, tid == w->pid ? w->children_fd : -1, path, buf, sizeof(buf));
-
     if (n <= 0)
         return;
     while (proc_children_next(&p, &pid))
@@ -617,11 +616,9 @@ static void list_threads(struct sampler *sampler, struct watched *w, uint64_t no
 }
 
 /* A thread takes its name when it begins, if ever; later it is looked at now and then. */
-static bool name_is_due(struct watched_thread *t)
+static bool name_is_due(const struct watched_thread *t)
 {
-    unsigned pass = t->passes++;
-
-    return pass < 4 || pass % 8 == 0;
+    return t->passes <= 4 || t->passes % 8 == 0;
 }
 
 /*
@@ -655,6 +652,7 @@ static uint64_t read_threads(struct sampler *sampler, struct watched *w, const s
             continue;
         t->run_ns = sched.run_ns;
         t->timeslices = sched.timeslices;
+        t->passes++;
         if (t->tid == w->pid) {
             s->threads[t->index].name = strings_add(&s->strings, stat->comm, stat->comm_len);
             continue;

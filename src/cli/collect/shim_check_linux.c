@@ -13,6 +13,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #ifndef RUSTSCOPE_SHIM_INSTALLED
 #define RUSTSCOPE_SHIM_INSTALLED ""
 #endif
@@ -194,13 +196,6 @@ static const char *allocator_of_library(const char *library)
     return NULL;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len >= end_len && !strcmp(text + len - end_len, end);
-}
-
 static void check_symbol(const GElf_Sym *symbol, const char *name, bool dynamic, struct shim_allocator *found,
                          bool *wants_new)
 {
@@ -212,7 +207,7 @@ static void check_symbol(const GElf_Sym *symbol, const char *name, bool dynamic,
         return;
     found->is_malloc |= dynamic && !strcmp(name, "malloc");
     for (size_t k = 0; k < sizeof(allocators) / sizeof(*allocators); k++)
-        if (ends_with(name, allocators[k].symbol)) {
+        if (text_ends_with(name, allocators[k].symbol)) {
             found->linked_in = true;
             found->name = allocators[k].name;
         }

@@ -52,6 +52,7 @@ export function Toolbar() {
   const undo = useTab((tab) => tab.past.length > 0);
   const redo = useTab((tab) => tab.future.length > 0);
   const theme = useApp((state) => state.theme);
+  const colorBy = useApp((state) => state.colorBy);
   const colors = palette(theme === 'dark');
   if (!info || !query) return null;
   const present = new Set(info.funcs.layer);
@@ -79,7 +80,7 @@ export function Toolbar() {
         <div role="group" aria-label="Layers" className="flex shrink-0 items-center gap-1 border-l border-line pl-2 max-[1400px]:hidden">
           {SHOWN_LAYERS.map((name, i) => !present.has(i) ? null : (
             <button key={name} type="button" data-testid={`layer-${name}`} className="btn btn-quiet px-1 aria-pressed:border-transparent aria-pressed:bg-transparent aria-pressed:text-fg" aria-pressed={(query.layers >> i & 1) === 1} title={`Show ${LAYERS[i]} frames (hidden ones are charged to their callers)`} onClick={() => toggleLayer(i)}>
-              <span aria-hidden="true" className="size-3 rounded-sm border border-line-strong" style={{ background: query.layers >> i & 1 ? colors.fills[layerFill(colors, i)].css : 'transparent' }} />
+              <span aria-hidden="true" className="size-3 rounded-sm border border-line-strong" data-testid={`layer-swatch-${name}`} style={{ background: !(query.layers >> i & 1) ? 'transparent' : colorBy === 'layer' ? colors.fills[layerFill(colors, i)].css : 'var(--line-strong)' }} />
               <span className={query.layers >> i & 1 ? '' : 'line-through'}>{LAYER_LABELS[name]}</span>
             </button>
           ))}

@@ -210,6 +210,18 @@ test('undo and redo walk through every change', async () => {
   assert.deepEqual((await state(page)).query, last);
 });
 
+test('the layers are a legend only where frames have the colours of layers', async () => {
+  const swatches = async () => {
+    await page.waitForTimeout(100);
+    return page.locator('[data-testid^=layer-swatch-]').evaluateAll((all) => new Set(all.map((one) => getComputedStyle(one).backgroundColor)).size);
+  };
+  assert.equal(await swatches(), 1);
+  await page.evaluate(() => globalThis.rustscope.set({ colorBy: 'layer' }));
+  assert.ok((await swatches()) > 3);
+  await page.evaluate(() => globalThis.rustscope.set({ colorBy: 'crate' }));
+  assert.equal(await swatches(), 1);
+});
+
 test('only my code and hidden layers charge callers, and nothing gets lost', async () => {
   const all = await state(page);
   await press('y');

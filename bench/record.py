@@ -79,7 +79,7 @@ def bench_cost(options):
     good = True
     for hz, bound in ((100, 0.4), (1000, 2.0)):
         added = []
-        for _ in range(max(3, min(options.pairs, 180 // options.seconds))):
+        for _ in range(options.pairs):
             idle = 100 * own_cpu([BUILD / "bench" / "bench_idle_loop", str(options.seconds), str(hz)]) / options.seconds
             busy = attached_cpu([target("spin"), str((options.seconds + 5) * 1000), "60"], options.seconds, hz)
             added.append(busy - idle)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/proc_view.h"
 #include "collect/perf.h"
 #include "collect/shim_check.h"
 #include "tui/tui.h"
@@ -58,8 +59,10 @@ static void examine_proc(struct doctor *d)
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
-    if (access("/proc/self/stat", R_OK) != 0) {
-        line = doctor_add(d, DOCTOR_MISSING, "process metrics", "/proc is not mounted");
+    if (proc_view() != PROC_VIEW_OWN) {
+        line = doctor_add(d, DOCTOR_MISSING, "process metrics",
+                          proc_view() == PROC_VIEW_NONE ? "/proc is not mounted"
+                                                        : "/proc shows another pid namespace than ours");
         snprintf(line->remedy, sizeof(line->remedy), "mount -t proc proc /proc");
     } else if (access(path, R_OK) != 0) {
         line = doctor_add(d, DOCTOR_DEGRADED, "process metrics", "/proc hides processes of others (hidepid)");

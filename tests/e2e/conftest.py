@@ -52,6 +52,19 @@ def load_session(path):
     return json.loads(data)
 
 
+@pytest.fixture(autouse=True)
+def every_session_is_valid(validator, tmp_path):
+    """Whatever a test has rustscope write into its folder is validated when the test is over; broken ones begin with `broken`."""
+    yield
+    for path in tmp_path.rglob("*.json*"):
+        if path.is_symlink() or not path.is_file() or path.name.startswith("broken"):
+            continue
+        head = path.read_bytes()[:64]
+        if head[:2] == b"\x1f\x8b" or head.startswith(b'{"schema_version"'):
+            errors = sorted(validator.iter_errors(load_session(path)), key=str)
+            assert not errors, f"{path}: " + "\n".join(f"{list(e.absolute_path)}: {e.message}" for e in errors[:10])
+
+
 class Recording:
     """What one run of `rustscope` left behind: the finished process and its session."""
 

@@ -83,6 +83,17 @@ def test_the_schema_describes_every_field():
     assert bare == []
 
 
+@pytest.mark.parametrize("package, remedy", [("libcjson", "libcjson-dev"), ("libproc2", "libproc2-dev"), ("ncursesw", "libncurses-dev")])
+def test_a_missing_library_is_named_with_its_package(tmp_path, package, remedy):
+    """pkg-config shows everything but that one."""
+    fake = tmp_path / "pkg-config"
+    fake.write_text(f'#!/bin/sh\nfor word; do case $word in {package}*) exit 1;; esac; done\nexec pkg-config "$@"\n')
+    fake.chmod(0o755)
+    result = run("cmake", "-S", str(ROOT), "-B", str(tmp_path / "b"), "-Wno-dev", f"-DPKG_CONFIG_EXECUTABLE={fake}")
+    assert result.returncode != 0
+    assert f"RustScope needs {package}" in result.stderr and f"apt-get install {remedy}" in result.stderr
+
+
 def test_man_page_is_sound():
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
@@ -196,13 +207,34 @@ def test_report_reads_gzip_and_stdin(rustscope, session, tmp_path):
         assert "tgt_talk spike" in run(rustscope, "report", "-", stdin=f).stdout
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 99}', "null", "\0\0\0", '{"a":' * 100])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 99}', "null", "\0\0\0", '{"a":' * 100, pytest.param("[" * 1000000, id="deep"),
+                                     '{"schema_version": 1e400, "meta": {}}', '{"schema_version": NaN, "meta": {}}',
+                                     '{"schema_version": 4, "meta": {}, "schema_version": 4}', '{"schema_version": 4, "meta": {"start_ts": 1},}'])
 def test_report_refuses_what_is_no_session(rustscope, tmp_path, content):
-    path = tmp_path / "bad.json"
+    path = tmp_path / "broken.json"
     path.write_text(content)
     result = run(rustscope, "report", str(path))
     assert result.returncode == 1 and result.stdout == ""
     assert re.fullmatch(r"rustscope: [^\n]+\n", result.stderr)
+
+
+def test_a_session_that_was_edited_is_read_or_refused(rustscope, session, tmp_path):
+    """Values that a careless tool leaves behind: read for what they are, or one sentence, and never a hang or a crash."""
+    text = session[0].read_text()
+    assert '"cpu_pct":[' in text
+    for name, edited, status in (
+        ("infinity", text.replace('"cpu_pct":[', '"cpu_pct":[1e400,', 1), (1,)),
+        ("minus zero", re.sub(r'"cpu_avg_pct":[\d.]+', '"cpu_avg_pct":-0', text), (0,)),
+        ("surrogate", re.sub(r'"project":"[^"]*"', r'"project":"\\ud800"', text), (0, 1)),
+        ("twice", text.rstrip()[:-1] + ',"meta":{}}', (1,)),
+        ("inner twice", text.replace('"meta":{', '"meta":{"pid":1,"pid":2,', 1), (0,)),
+    ):
+        path = tmp_path / "broken.json"
+        path.write_text(edited)
+        assert edited != text, name
+        result = run(rustscope, "report", str(path))
+        assert result.returncode in status, (name, result.stderr)
+        assert result.returncode == 0 or re.fullmatch(r"rustscope: [^\n]+\n", result.stderr), name
 
 
 @pytest.mark.parametrize("argv,status", [([], 2), (["a", "b"], 2), (["--bogus", "a"], 2), (["--window"], 2),

@@ -171,6 +171,79 @@ def test_keys(tmux, rustscope, target):
     tmux.wait_for("done=130", history=True)  # SIGINT, as from Ctrl-C
 
 
+def test_the_refresh_gets_slower_and_faster_again(tmux, rustscope, target):
+    run(tmux, rustscope, f"{target('talk')} lines 4000 50")
+
+    def pictures():
+        seen = set()
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            seen.add(tmux.screen())
+            time.sleep(0.04)
+        return len(seen)
+
+    tmux.wait_for("out 3")
+    usual = pictures()
+    for _ in range(10):
+        tmux.keys("s")
+    time.sleep(0.5)
+    slow = pictures()
+    for _ in range(10):
+        tmux.keys("f")
+    time.sleep(0.5)
+    fast = pictures()
+    assert slow < usual / 2 and slow < fast / 2
+    tmux.keys("q")
+    tmux.wait_for("done=130", history=True)
+
+
+def test_the_event_list_scrolls(tmux, rustscope, tmp_path):
+    """Spikes a second apart, more than the list has rows: arrows and pages go back to the first, End to the newest."""
+    tmux.resize(100, 18)
+    program = "import time\nkept = []\nfor i in range(9): kept.append(bytearray(20 << 20)); time.sleep(1.2)\ntime.sleep(60)"
+    run(tmux, rustscope, f"{PYTHON} -c {shlex.quote(program)}", options="-q --no-stacks --no-alloc")
+    tmux.wait_for("EVENTS 9", timeout=40)
+    rows = lambda: re.findall(r"00:\d\d\.\d ▲", tmux.screen())  # noqa: E731
+    newest = rows()
+    assert 0 < len(newest) < 9
+    for _ in range(12):
+        if "events" in tmux.screen() and rows()[-1] != newest[-1]:
+            break
+        tmux.keys("Up")
+        time.sleep(0.15)
+    else:
+        for _ in range(3):
+            tmux.keys("Tab")
+            tmux.keys("Up")
+    tmux.wait_for(lambda _: rows() and rows() != newest)
+    tmux.keys("q")
+    tmux.wait_for("done=130", history=True)
+
+
+def test_interactive_programs_without_the_screen(tmux, rustscope):
+    """--no-tui: the program has the terminal itself, Ctrl-C and job control as ever."""
+    run(tmux, rustscope, f"{PYTHON} -q", options="-q --no-tui")
+    tmux.wait_for(">>>")
+    tmux.line("import time; print('sl'+'eeping'); time.sleep(60)")
+    tmux.wait_for("sleeping")
+    tmux.keys("C-c")
+    tmux.wait_for("KeyboardInterrupt")
+    tmux.line("'still ' + 'here'")
+    tmux.wait_for("'still here'")
+    tmux.keys("C-d")
+    tmux.wait_for("done=0")
+    run(tmux, rustscope, "env PS1='in> ' bash --norc --noprofile", options="-q --no-tui")
+    tmux.wait_for("in>")
+    tmux.line("sleep 1000")
+    time.sleep(0.5)
+    tmux.keys("C-z")
+    tmux.wait_for("Stopped")
+    tmux.line("kill -9 %1; wait %1; echo alive-$((1+1))")
+    tmux.wait_for("alive-2")
+    tmux.line("exit 7")
+    tmux.wait_for("done=7")
+
+
 def test_ctrl_c_interrupts_the_program(tmux, rustscope):
     run(tmux, rustscope, "sh -c 'trap \"echo bye; exit 5\" INT; while :; do sleep 0.1; done'")
     tmux.wait_for("? help")

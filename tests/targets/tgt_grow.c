@@ -5,9 +5,11 @@
  *   steps     10 × 1 MB in 300 ms             untouched  malloc(1 GB), never touched
  *   cache     reads and writes a 30 MB file   cow      forks; the child writes what it shares (20 MB)
  *   near      5.1 MB, just over the threshold below    4.6 MB, just under it
- *   shared    10 MB of shared memory          sawtooth 0 → 40 MB → 0, four times, 0.5 s each way
+ *   stacks    10 threads use 1 MB of stack    shared    10 MB of shared memory
+ *   sawtooth  0 → 40 MB → 0, four times, 0.5 s each way
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,25 @@ static void copy_on_write(void)
     waitpid(child, NULL, 0);
 }
 
+static void *use_stack(void *arg)
+{
+    volatile char frame[1000000];
+
+    for (size_t i = 0; i < sizeof(frame); i += 1024)
+        frame[i] = 1;
+    usleep(1000000);
+    return arg;
+}
+
+static void thread_stacks(void)
+{
+    pthread_t thread;
+
+    for (int i = 0; i < 10; i++)
+        if (pthread_create(&thread, NULL, use_stack, NULL) != 0)
+            exit(3);
+}
+
 static void sawtooth(void)
 {
     const size_t step = 1 << 20; /* whole pages: munmap frees nothing else */
@@ -97,6 +118,8 @@ int main(int argc, char **argv)
         memset(map(4600000, MAP_PRIVATE), 1, 4600000);
     } else if (!strcmp(mode, "shared")) {
         memset(map(10000000, MAP_SHARED), 1, 10000000);
+    } else if (!strcmp(mode, "stacks")) {
+        thread_stacks();
     } else if (!strcmp(mode, "sawtooth")) {
         sawtooth();
     } else {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_view.h"
 #include "core/clock.h"
 
 enum {
@@ -405,7 +406,7 @@ static uint32_t host_pid(uint32_t pid, uint64_t pid_ns)
     struct dirent *entry;
     struct stat st;
     uint32_t found = 0;
-    DIR *proc = opendir("/proc");
+    DIR *proc = proc_view() == PROC_VIEW_OWN ? opendir("/proc") : NULL;
 
     while (proc && !found && (entry = readdir(proc))) {
         unsigned long host = strtoul(entry->d_name, NULL, 10);

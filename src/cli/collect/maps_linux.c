@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/proc_view.h"
 #include "base/text.h"
 
 enum { MAPS_TEXT_MAX_BYTES = 64 << 20, MAX_SEGMENTS = 64 };
@@ -178,16 +179,16 @@ static bool open_file(struct mapped_object *object, const struct maps_range *ran
     char *rooted;
     bool done;
 
-    snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)range->start,
+    snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", proc_pid((pid_t)pid), (unsigned long long)range->start,
              (unsigned long long)range->end);
     if (try_path(object, range, path))
         return true;
     if (text_ends_with(range->path, DELETED)) {
         /* Without privileges map_files is closed; the main program can still be had. */
-        snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+        snprintf(path, sizeof(path), "/proc/%u/exe", proc_pid((pid_t)pid));
         return range->build_id_len + range->inode > 0 && try_path(object, range, path);
     }
-    rooted = xasprintf("/proc/%u/root%s", pid, range->path);
+    rooted = xasprintf("/proc/%u/root%s", proc_pid((pid_t)pid), range->path);
     done = try_path(object, range, rooted);
     free(rooted);
     return done || try_path(object, range, range->path);
@@ -560,7 +561,7 @@ int maps_read_proc(struct maps *maps, struct address_space *space)
     char *text;
     int count = 0;
 
-    snprintf(name, sizeof(name), "/proc/%u/maps", space->pid);
+    snprintf(name, sizeof(name), "/proc/%u/maps", proc_pid((pid_t)space->pid));
     text = read_all(name, &len);
     if (!text)
         return -errno;

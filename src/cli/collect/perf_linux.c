@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_view.h"
 #include "collect/coverage.h"
 #include "collect/maps.h"
 #include "collect/perf_events.h"
@@ -398,7 +399,7 @@ static void list_threads(struct tid_list *list, pid_t pid, bool follow)
     struct dirent *entry;
     DIR *dir;
 
-    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%u/task", proc_pid(pid));
     dir = opendir(path);
     if (!dir)
         return;
@@ -415,7 +416,7 @@ static void list_threads(struct tid_list *list, pid_t pid, bool follow)
         }
         if (!follow)
             continue;
-        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)tid);
+        snprintf(path, sizeof(path), "/proc/%u/task/%d/children", proc_pid(pid), (int)tid);
         f = fopen(path, "re");
         while (f && fscanf(f, "%d", &child) == 1)
             list_threads(list, child, true);
@@ -431,7 +432,7 @@ static pid_t process_of_tid(pid_t tid)
     int pid = -1;
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(tid));
     f = fopen(path, "re");
     if (!f)
         return -1;
@@ -460,7 +461,7 @@ static uint64_t run_ns(pid_t tid)
     char path[64];
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)tid);
+    snprintf(path, sizeof(path), "/proc/%u/schedstat", proc_pid(tid));
     f = fopen(path, "re");
     if (!f)
         return 0;

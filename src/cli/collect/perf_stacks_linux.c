@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/proc_view.h"
 #include "core/clock.h"
 #include "symbol/symbol.h"
 
@@ -443,7 +444,8 @@ static bool read_sp_pc(const struct perf_thread *thread, uint64_t *sp, uint64_t 
     char *last, *before;
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", thread->process->pid, thread->tid);
+    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", proc_pid((pid_t)thread->process->pid),
+             thread->tid);
     f = fopen(path, "re");
     if (!f)
         return false;

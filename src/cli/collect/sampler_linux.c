@@ -14,6 +14,7 @@
 
 #include "analyze/spikes.h"
 #include "base/alloc.h"
+#include "base/proc_view.h"
 #include "collect/proc_parse.h"
 #include "collect/proctable.h"
 #include "core/clock.h"
@@ -75,6 +76,7 @@ struct sampler {
     struct session *session;
     struct sampler_options options;
     struct proctable *table;
+    bool memory_known; /* at least one reading of a process's memory */
     struct watched *watched;
     size_t count, cap, alive;
     size_t kept_threads; /* with a descriptor of their own */
@@ -421,10 +423,12 @@ static int open_watched(struct watched *w, pid_t pid, struct rs_err *err)
                           .event = -1,
                           .alive = true};
     w->open_fds = -1;
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%u", proc_pid(pid));
     w->dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (w->dir_fd < 0)
-        return rs_err_set(err, -ESRCH, "there is no process %d that this user can see", (int)pid);
+        return proc_view() == PROC_VIEW_FOREIGN
+                   ? rs_err_set(err, -ESRCH, "/proc shows another pid namespace than ours: mount -t proc proc /proc")
+                   : rs_err_set(err, -ESRCH, "there is no process %d that this user can see", (int)pid);
     w->stat_fd = openat(w->dir_fd, "stat", O_RDONLY | O_CLOEXEC);
     w->statm_fd = openat(w->dir_fd, "statm", O_RDONLY | O_CLOEXEC);
     w->io_fd = openat(w->dir_fd, "io", O_RDONLY | O_CLOEXEC);
@@ -794,7 +798,7 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
         unwatch(sampler, w, now_ns);
         return;
     }
-    if (cpu_ns == w->cpu_ns && !slow)
+    if (cpu_ns == w->cpu_ns && !slow && w->rss_bytes)
         return;
     /* A CPU clock goes by pid: what it says is believed once the descriptor says that it is still this process's. */
     memory = read_memory(sampler, w);
@@ -810,6 +814,7 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
     }
     if (memory == MEMORY_READ)
         update_memory_spike(sampler, w, now_ns);
+    sampler->memory_known |= memory == MEMORY_READ;
     p = &s->processes[w->index];
     if (p->anon_peak_bytes < w->anon_bytes)
         p->anon_peak_bytes = w->anon_bytes;
@@ -844,6 +849,18 @@ static bool was_suspended(struct sampler *sampler)
     return sampler->boottime_offset_ns - before > (int64_t)(100 * MS);
 }
 
+/*
+ * A program that ends before the first reading is due: what fork and exec cost it, over next to no time, is no share of
+ * a core. Its CPU time is known, its course is not.
+ */
+static void put_cpu(struct sampler *sampler, uint64_t from_ns, uint64_t to_ns, uint64_t cpu_ns)
+{
+    struct session *s = sampler->session;
+
+    if (to_ns > from_ns && to_ns >= session_reading_ns(s))
+        session_put_metric(s, METRIC_CPU_PCT, from_ns, to_ns, 100.0 * (double)cpu_ns / (double)(to_ns - from_ns));
+}
+
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations)
 {
     struct session *s = sampler->session;
@@ -853,6 +870,11 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
 
     s->diagnostics.ticks++;
     s->diagnostics.ticks_missed += expirations > 1 ? expirations - 1 : 0;
+    if (!sampler->count) { /* /proc shows us nothing: that is no reading of zero */
+        s->duration_ns = to;
+        sampler->last_ns = now_ns;
+        return;
+    }
     if (slow && was_suspended(sampler))
         note_gap(sampler, sampler->last_ns, now_ns, "the machine was suspended");
     else if (now_ns - sampler->last_ns > GAP_NS)
@@ -868,10 +890,11 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
         apply_proctable(sampler, now_ns);
     }
     if (to > from) {
-        session_put_metric(s, METRIC_CPU_PCT, from, to,
-                           100.0 * (double)(sampler->cpu_total_ns - cpu_before) / (double)(to - from));
-        session_put_metric(s, METRIC_ANON_BYTES, from, to, (double)anon);
-        session_put_metric(s, METRIC_RSS_BYTES, from, to, (double)rss);
+        put_cpu(sampler, from, to, sampler->cpu_total_ns - cpu_before);
+        if (sampler->memory_known) {
+            session_put_metric(s, METRIC_ANON_BYTES, from, to, (double)anon);
+            session_put_metric(s, METRIC_RSS_BYTES, from, to, (double)rss);
+        }
     }
     update_cpu_spike(sampler, now_ns);
     s->duration_ns = to;
@@ -990,9 +1013,7 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
                             sampler->watched[0].children_ns + sampler->watched[0].counted_children_ns +
                                 (usage_ns(usage) - known_ns),
                             now_ns);
-        if (to > from)
-            session_put_metric(s, METRIC_CPU_PCT, from, to,
-                               100.0 * (double)(sampler->cpu_total_ns - known_ns) / (double)(to - from));
+        put_cpu(sampler, from, to, sampler->cpu_total_ns - known_ns);
     }
     for (size_t i = 0; i < sampler->count; i++) {
         struct watched *w = &sampler->watched[i];

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_view.h"
 #include "collect/proc_parse.h"
 #include "core/clock.h"
 
@@ -88,7 +89,7 @@ static bool catches_sigint(pid_t pid)
     ssize_t n;
     int fd;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(pid));
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;

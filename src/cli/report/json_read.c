@@ -57,7 +57,7 @@ static double number(const cJSON *object, const char *key, double missing)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
 
-    return cJSON_IsNumber(item) ? item->valuedouble : missing;
+    return cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : missing;
 }
 
 static uint64_t whole(const cJSON *object, const char *key)
@@ -623,15 +623,19 @@ static int read_sample(struct reader *r, const cJSON *o)
 static int read_series_column(struct reader *r, struct json_slice object, const char *key, struct series *series,
                               size_t column_index, double scale)
 {
+    struct json_slice array;
     double *numbers;
-    int64_t count = column(object, key, &numbers);
+    int64_t count;
 
+    if (!find_member(object, key, &array)) /* an older or a smaller session lacks it */
+        return 0;
+    count = column(object, key, &numbers);
     if (count > (int64_t)series->capacity)
-        count = -2;
+        count = -1;
     for (int64_t i = 0; i < count; i++)
         set_point(series, column_index, (size_t)i, numbers[i] * scale);
     free(numbers);
-    return count == -2 ? broken(r, "timeline") : 0;
+    return count < 0 ? broken(r, "timeline") : 0;
 }
 
 static int read_counters(struct reader *r, struct json_slice counters)
@@ -1262,6 +1266,10 @@ static int find_sections(struct reader *r, struct json_slice text)
     while (json_scan_next(&scan, &key, &value)) {
         if (r->section_count >= MAX_SECTIONS)
             break;
+        for (size_t i = 0; i < r->section_count; i++)
+            if (key.len == r->sections[i].key.len && !memcmp(key.text, r->sections[i].key.text, key.len))
+                return rs_err_set(r->err, -EINVAL, "this is no RustScope session: \"%.*s\" is in it twice",
+                                  (int)(key.len < 64 ? key.len : 64), key.text);
         r->sections[r->section_count].key = key;
         r->sections[r->section_count++].value = value;
     }

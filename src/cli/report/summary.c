@@ -82,7 +82,9 @@ static void program_text(const struct page *page, char *out, size_t cap)
         const char *arg = text_of(page, meta->argv[i]);
         const char *slash = i == 0 ? strrchr(arg, '/') : NULL;
 
-        used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", slash && slash[1] ? slash + 1 : arg);
+        if (slash && slash[1])
+            arg = slash + 1;
+        used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", *arg ? arg : "''");
     }
     if (!meta->argc) {
         const char *name = page->s->process_count ? text_of(page, page->s->processes[0].name) : "";
@@ -201,7 +203,7 @@ static void draw_metrics(struct page *page)
     bool several = t->processes > 1;
     int col;
 
-    if (isfinite(t->cpu_avg_pct)) {
+    if (isfinite(t->cpu_avg_pct) || t->cpu_ns) {
         col = draw_spark(page, "CPU", METRIC_CPU_PCT, STYLE_FINE);
         col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_pct(t->cpu_avg_pct).s);
         col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_pct(t->cpu_peak_pct).s);

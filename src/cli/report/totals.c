@@ -119,7 +119,7 @@ void totals_compute(const struct session *s, struct totals *t)
     t->cpu_ns = 0;
     for (size_t i = 0; i < s->process_count; i++)
         t->cpu_ns += s->processes[i].cpu_ns;
-    if (s->duration_ns)
+    if ((t->cpu_ns || isfinite(t->cpu_avg_pct)) && s->duration_ns >= session_reading_ns(s) && s->duration_ns)
         t->cpu_avg_pct = 100.0 * (double)t->cpu_ns / (double)s->duration_ns;
     t->cpu_peak_pct = most(&s->samples, SAMPLES_CPU_PEAK_PCT);
     t->anon_peak_bytes = most(&s->samples, SAMPLES_ANON_PEAK_BYTES);

@@ -94,6 +94,11 @@ uint64_t session_at(const struct session *s, uint64_t mono_ns)
     return mono_ns > s->start_mono_ns ? mono_ns - s->start_mono_ns : 0;
 }
 
+uint64_t session_reading_ns(const struct session *s)
+{
+    return s->meta.rate_hz ? 1000000000u / s->meta.rate_hz : 0;
+}
+
 double session_unix_ms(const struct session *s, uint64_t at_ns)
 {
     return (double)s->start_unix_ms + (double)at_ns / 1e6;

@@ -279,6 +279,8 @@ void session_free(struct session *s);
 
 /* CLOCK_MONOTONIC to at_ns; times before the start become 0. */
 uint64_t session_at(const struct session *s, uint64_t mono_ns);
+/* The time between two readings of the metrics; 0 in a session without any. */
+uint64_t session_reading_ns(const struct session *s);
 /* at_ns to unix milliseconds. */
 double session_unix_ms(const struct session *s, uint64_t at_ns);
 

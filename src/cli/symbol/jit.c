@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/proc_view.h"
 #include "symbol/text_scan.h"
 
 enum { LARGEST_MAP_BYTES = 256 << 20, LONGEST_NAME = 64 * 1024 };
@@ -217,7 +218,7 @@ static int own_pid_of(int pid)
     int own = pid;
     size_t len;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(pid));
     text = scan_read_file(path, 65536, &len);
     if (!text)
         return pid;
@@ -257,7 +258,7 @@ size_t jit_load(struct symbol_table *table, int pid, const char *cwd)
     size_t count = 0;
     char *path;
 
-    path = xasprintf("/proc/%d/root/tmp/perf-%d.map", pid, own);
+    path = xasprintf("/proc/%u/root/tmp/perf-%d.map", proc_pid(pid), own);
     count += load_map(table, path);
     free(path);
     if (!count) {

@@ -178,8 +178,13 @@ def bench_accuracy(options):
         ours = json.loads(pathlib.Path(path).read_text())["summary"]["cpu_ms"]
         print(f"  1,000 children of 1 ms: rustscope {ours:.0f} ms, the same program without it {truth:.0f} ms")
         subprocess.run([RUSTSCOPE, *METRICS_ONLY, "-o", path, "--", target("grow"), "sawtooth"], check=True)
-        anon = [v for v in json.loads(pathlib.Path(path).read_text())["timeline"]["anon_mb"] if v is not None]
-        print(f"  sawtooth 0 to 42 MB: peak seen {max(anon):.1f} MB, low seen between teeth {min(anon[8:-14]):.1f} MB")
+        session = json.loads(pathlib.Path(path).read_text())
+    anon = [v for v in session["timeline"]["anon_mb"] if v is not None]
+    grown = session["summary"]["anon_peak_mb"] - min(anon[:4])
+    teeth = sum(value > 30 and last <= 30 for last, value in zip(anon, anon[1:]))
+    right = abs(grown - 40 * 1.048576) <= 1.1 and teeth == 4  # steps of 1.05 MB
+    print(f"  sawtooth of 41.9 MB, four teeth: {grown:.1f} MB and {teeth} seen   {'ok' if right else 'NOT MET'}")
+    good &= right
     return good
 
 

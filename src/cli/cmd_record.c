@@ -284,8 +284,7 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
         session_warn(r->session, "No process metrics: /proc %s (mount -t proc proc /proc)",
                      proc_view() == PROC_VIEW_NONE ? "is not mounted here" : "shows another pid namespace than ours");
     stacks_start(r->stacks);
-    r->tick_timer =
-        loop_add_timer(r->loop, session_reading_ns(r->session), session_reading_ns(r->session), on_tick, r);
+    r->tick_timer = loop_add_timer(r->loop, session_reading_ns(r->session), session_reading_ns(r->session), on_tick, r);
     r->checkpoint = checkpoint_new(r->loop, r->session, r->options.output);
     if (r->options.duration_sec > 0)
         loop_add_timer(r->loop, (uint64_t)to_ns(r->options.duration_sec), 0, on_duration_over, r);
@@ -438,10 +437,11 @@ static void describe_end(struct recording *r)
             "second, or was stopped; what was read has its real times",
             100.0 * (double)d->ticks_missed / (double)(d->ticks + d->ticks_missed), r->options.rate_hz);
     if (r->tick_timer && r->exited && r->session->duration_ns < session_reading_ns(r->session))
-        session_warn(r->session,
-                     "The program ended before the first reading was due (%.1f ms after its start): memory, threads and "
-                     "descriptors were not read",
-                     (double)session_reading_ns(r->session) / 1e6);
+        session_warn(
+            r->session,
+            "The program ended before the first reading was due (%.1f ms after its start): memory, threads and "
+            "descriptors were not read",
+            (double)session_reading_ns(r->session) / 1e6);
     if (!r->tick_timer)
         session_warn(r->session, "The program ended before --delay was over: nothing was measured");
 }

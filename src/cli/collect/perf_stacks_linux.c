@@ -444,8 +444,7 @@ static bool read_sp_pc(const struct perf_thread *thread, uint64_t *sp, uint64_t 
     char *last, *before;
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", proc_pid((pid_t)thread->process->pid),
-             thread->tid);
+    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", proc_pid((pid_t)thread->process->pid), thread->tid);
     f = fopen(path, "re");
     if (!f)
         return false;

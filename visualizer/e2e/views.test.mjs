@@ -377,6 +377,32 @@ test('tables sort, filter, select and drill down from crate to functions', async
   assert.ok(rows.slice(1).every((row) => row.includes('serde_json')), rows.join('|'));
 });
 
+test('a crate in several modules leads to them, and each to its functions', async () => {
+  const shared = makeSession();
+  const { frames, strings } = shared;
+  const write = frames.func.findIndex((name) => strings[name] === 'core::fmt::write');
+  frames.object[write] = frames.object[frames.crate.findIndex((crate) => strings[crate] === 'libc.so.6')];
+  await open(page, [json('shared.json', shared)]);
+  await page.locator('[data-testid=tab-crates]').click();
+  await page.locator('#table-panel [role=row]', { hasText: /^core/ }).dblclick();
+  await page.waitForTimeout(100);
+  assert.equal((await state(page)).table, 'modules');
+  const modules = await page.locator('#table-panel [role=row]').allInnerTexts();
+  assert.equal(modules.length, 3, modules.join('|')); // the head, the program and libc
+  assert.ok(!modules[0].includes('Total'), 'parts have no total');
+  await page.locator('#table-panel [role=row]', { hasText: 'libc.so.6' }).dblclick();
+  await page.waitForTimeout(100);
+  assert.equal((await state(page)).table, 'functions');
+  const rows = await page.locator('#table-panel [role=row]').allInnerTexts();
+  assert.equal(rows.length, 2);
+  assert.match(rows[1], /^write|fmt::write/);
+  const part = /([\d.]+) %/.exec(modules.find((row) => row.includes('libc.so.6')))[1];
+  assert.ok(rows[1].includes(`${part} %`), 'the module has what its functions have');
+  await page.getByRole('button', { name: 'Remove filter core' }).click();
+  await page.waitForTimeout(100);
+  assert.ok((await page.locator('#table-panel [role=row]').count()) > 2);
+});
+
 test('"hot in" takes the window in which a function was hot', async () => {
   await page.evaluate((name) => globalThis.rustscope.select(globalThis.rustscope.tab.info.funcs.names.indexOf(name)), REHASH);
   await page.waitForSelector('[data-testid=hot-in] button');

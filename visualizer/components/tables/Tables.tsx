@@ -45,7 +45,7 @@ export function Tables() {
           ))}
         </div>
         <span className="flex-1" />
-        {table === 'functions' && crateFilter >= 0 && <Crumb label={info.crates[crateFilter]} onRemove={() => store.patch({ crateFilter: -1 })} />}
+        {(table === 'functions' || table === 'modules') && crateFilter >= 0 && <Crumb label={info.crates[crateFilter]} onRemove={() => store.patch({ crateFilter: -1 })} />}
         {table === 'functions' && moduleFilter >= 0 && <Crumb label={info.modules[moduleFilter]?.name ?? ''} onRemove={() => store.patch({ moduleFilter: -1 })} />}
         {named && <input type="text" aria-label="Filter the table" placeholder="Filter" className="field h-6 w-40 max-sm:w-20" spellCheck={false} value={text} data-testid="filter" onChange={(event) => setText(event.target.value)} />}
       </div>
@@ -82,9 +82,12 @@ export function Share({ share, text }: { share: number; text: string }) {
   );
 }
 
+/** TOTAL is what 100 % is. A part of a group has no total of its own: what it calls may call it again from another part. */
 function valueColumns(table: GroupTable, unit: Parameters<typeof quantity>[1], total: number): TableColumn[] {
+  const self: TableColumn = { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: '8.5rem' };
+  if (!table.total.length) return [self];
   const columns: TableColumn[] = [
-    { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: '8.5rem' },
+    self,
     { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, width: '9rem' },
   ];
   if (table.bytes.length && unit !== 'bytes') columns.push({ id: 'bytes', label: 'Allocated', title: 'bytes allocated below it', number: (row) => table.bytes[row], cell: (row) => (table.bytes[row] > 0 ? bytes(table.bytes[row]) : ''), width: '6rem' });
@@ -160,12 +163,24 @@ function groupName(info: ProfileInfo, which: 'crates' | 'modules', key: number):
   return key < 0 ? '[unknown]' : which === 'crates' ? info.crates[key] : info.modules[key]?.name ?? '[unknown]';
 }
 
+/** The modules that have functions of CRATE, with what those functions do themselves. */
+function modulesOf(functions: GroupTable, info: ProfileInfo, crate: number): GroupTable {
+  const self = new Map<number, number>();
+  for (let row = 0; row < functions.count; row++) {
+    const func = functions.key[row];
+    if (func >= 0 && info.funcs.crate[func] === crate) self.set(info.funcs.module[func], (self.get(info.funcs.module[func]) ?? 0) + functions.self[row]);
+  }
+  return { count: self.size, key: Int32Array.from(self.keys()), self: Float64Array.from(self.values()), total: new Float64Array(0), bytes: new Float64Array(0) };
+}
+
 function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText: string }) {
   const info = useTab((tab) => tab.info)!;
   const view = useTab((tab) => tab.main);
   const theme = useApp((state) => state.theme);
   const [selected, setSelected] = useState(-1);
-  const table = view?.tables?.[which];
+  const crateFilter = useTab((tab) => tab.crateFilter) ?? -1;
+  const all = view?.tables;
+  const table = useMemo(() => (all && which === 'modules' && crateFilter >= 0 ? modulesOf(all.functions, info, crateFilter) : all?.[which]), [all, which, info, crateFilter]);
   const sandwich = useTab((tab) => tab.query.mode === 'sandwich');
   const columns = useMemo<TableColumn[]>(() => {
     if (!table || !view) return [];
@@ -194,8 +209,12 @@ function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText
     const wanted = filterText.toLowerCase();
     return table && wanted ? (row: number): boolean => groupName(info, which, table.key[row]).toLowerCase().includes(wanted) : undefined;
   }, [table, filterText, info, which]);
-  if (!table) return <p className="p-3 text-muted">…</p>;
-  // Session → crate → module → function: opening a row narrows the Functions table to it.
-  const open = (row: number): void => store.patch({ table: 'functions', ...(which === 'crates' ? { crateFilter: table.key[row], moduleFilter: -1 } : { moduleFilter: table.key[row] }) });
+  if (!table || !all) return <p className="p-3 text-muted">…</p>;
+  // Session → crate → module → function: opening a row narrows the next table to it; a crate in one module skips that step.
+  const open = (row: number): void => {
+    const key = table.key[row];
+    if (which === 'modules') store.patch({ table: 'functions', moduleFilter: key });
+    else store.patch({ table: key >= 0 && modulesOf(all.functions, info, key).count > 1 ? 'modules' : 'functions', crateFilter: key, moduleFilter: -1 });
+  };
   return <VirtualTable label={which === 'crates' ? 'Crates' : 'Modules'} rows={table.count} columns={columns} sortBy="self" filter={filter} selected={selected} onSelect={(row) => (row === selected ? open(row) : setSelected(row))} onOpen={open} empty="Nothing in this window." />;
 }

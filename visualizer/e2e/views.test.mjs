@@ -377,6 +377,14 @@ test('tables sort, filter, select and drill down from crate to functions', async
   assert.ok(rows.slice(1).every((row) => row.includes('serde_json')), rows.join('|'));
 });
 
+test('on a phone the table has self and total side by side', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('button', { name: 'Tables', exact: true }).click();
+  await page.waitForTimeout(150);
+  const total = await page.getByRole('columnheader', { name: /Total/ }).boundingBox();
+  assert.ok(total.x > 0 && total.x + total.width <= 390, JSON.stringify(total));
+});
+
 test('a crate in several modules leads to them, and each to its functions', async () => {
   const shared = makeSession();
   const { frames, strings } = shared;

@@ -126,7 +126,7 @@ function SpikeCard() {
           </ul>
         </>
       )}
-      {cause && !cause.functions.length && !cause.allocations.length && <p className="mt-1 text-muted">No stacks were recorded in this window. `rustscope doctor` says why.</p>}
+      {cause && !cause.functions.length && !cause.allocations.length && <p className="mt-1 text-muted">No stacks were recorded in this window. <code>rustscope doctor</code> says why.</p>}
     </article>
   );
 }

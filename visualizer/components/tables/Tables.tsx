@@ -77,18 +77,18 @@ export function Share({ share, text }: { share: number; text: string }) {
     <span className="relative flex h-5 items-center justify-end gap-2">
       <span aria-hidden="true" data-testid="share-bar" className="absolute inset-y-0.5 left-0 rounded-sm bg-bar" style={{ width: `${Math.max(0, Math.min(100, share * 100))}%` }} />
       <span className="relative">{text}</span>
-      <span className="relative w-12 text-right text-muted">{pct(share)}</span>
+      <span className="relative w-12 text-right text-muted max-sm:hidden">{pct(share)}</span>
     </span>
   );
 }
 
 /** TOTAL is what 100 % is. A part of a group has no total of its own: what it calls may call it again from another part. */
 function valueColumns(table: GroupTable, unit: Parameters<typeof quantity>[1], total: number): TableColumn[] {
-  const self: TableColumn = { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: '8.5rem' };
+  const self: TableColumn = { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: 'clamp(5rem, 21vw, 8.5rem)' };
   if (!table.total.length) return [self];
   const columns: TableColumn[] = [
     self,
-    { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, width: '9rem' },
+    { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, width: 'clamp(5rem, 21vw, 9rem)' },
   ];
   if (table.bytes.length && unit !== 'bytes') columns.push({ id: 'bytes', label: 'Allocated', title: 'bytes allocated below it', number: (row) => table.bytes[row], cell: (row) => (table.bytes[row] > 0 ? bytes(table.bytes[row]) : ''), width: '6rem' });
   return columns;

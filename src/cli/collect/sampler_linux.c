@@ -27,10 +27,10 @@
  */
 static const uint64_t MS = 1000000;
 static const uint64_t SLOW_NS = 100 * MS;
-static const uint64_t SLOW_BUDGET_NS = 3 * MS / 2; /* of each 100 ms */
+static const uint64_t SLOW_BUDGET_NS = 6 * MS / 5; /* of each 100 ms */
 static const uint64_t GAP_NS = 1000 * MS;
 enum { ARGV_BYTES = 128 * 1024 }; /* of a command line that is kept */
-enum { PROCESSES_PER_TICK = 48 }; /* beyond it each one is read every second, third, … tick */
+enum { PROCESSES_PER_TICK = 40 }; /* beyond it each one is read every second, third, … tick */
 enum { KEPT_THREADS = 256 };      /* threads that have a descriptor of their own, of all processes */
 enum { THREADS_PER_PASS = 64 };   /* of one process and 100 ms: about 1 % of a core at worst */
 

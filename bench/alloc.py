@@ -75,11 +75,10 @@ def big_c_file(functions=700):
 
 
 def run(argv, work, env):
-    """Wall and CPU seconds of ARGV and all it started."""
+    """Wall and CPU seconds of ARGV and all it started. (With a time-out subprocess polls, up to 50 ms late.)"""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    subprocess.run(argv, cwd=work, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   timeout=300)
+    subprocess.run(argv, cwd=work, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -2,11 +2,12 @@
 // What the CLI makes of the page: a session it recorded itself, over `rustscope view` and inside `rustscope report --html`.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { newPage, settled, startBrowser, state, untroubled } from './browser.mjs';
+import { makeSession } from './session.mjs';
 
 const rustscope = process.env.RUSTSCOPE ?? fileURLToPath(new URL('../../build/release/bin/rustscope', import.meta.url));
 const skip = existsSync(rustscope) ? false : `no ${rustscope} (build the release, or RUSTSCOPE=path)`;
@@ -20,6 +21,19 @@ before(async () => {
   execFileSync(rustscope, ['--no-tui', '-q', '-o', session, '--', 'sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; sleep 0.2'], { stdio: 'ignore', timeout: 60000 });
 });
 after(() => browser?.close());
+
+const schema = fileURLToPath(new URL('../../docs/session.schema.json', import.meta.url));
+const validate = (path) => spawnSync('/usr/bin/python3', ['-c', 'import json, jsonschema, sys; jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))', path, schema], { encoding: 'utf8' });
+const noValidator = spawnSync('/usr/bin/python3', ['-c', 'import jsonschema']).status === 0 ? false : 'no python3-jsonschema';
+
+test('the made-up sessions and the recorded one have the shape that the CLI promises', { skip: skip || noValidator }, () => {
+  const made = join(browser.folder, 'made.json');
+  for (const options of [{}, { spike: false, leak: false }, { fanout: 50, seconds: 3 }]) {
+    writeFileSync(made, JSON.stringify(makeSession(options)));
+    assert.equal(validate(made).stderr, '');
+  }
+  assert.equal(validate(session).stderr, '');
+});
 
 test('a recorded session opens through rustscope view', { skip }, async () => {
   const server = spawn(rustscope, ['view', '--no-open', session]);

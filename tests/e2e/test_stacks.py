@@ -211,6 +211,109 @@ def test_frames_of_a_jit_are_anonymous_and_lead_on(perf_record, target):
     assert stacks.us("main", "[anon]", "callback") >= 0.98 * stacks.us("callback") > 200000
 
 
+def test_code_in_a_memfd_is_anonymous_and_leads_on(perf_record, tmp_path):
+    (tmp_path / "memfd.c").write_text("""
+        #define _GNU_SOURCE
+        #include <string.h>
+        #include <sys/mman.h>
+        #include <unistd.h>
+        /* count down from rdi, in 64 bit x86: dec rdi; jnz -5; ret */
+        static const unsigned char code[] = {0x48, 0xff, 0xcf, 0x75, 0xfb, 0xc3};
+        int main(void) {
+            int fd = memfd_create("made-code", 0);
+            ftruncate(fd, 4096);
+            void *w = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            memcpy(w, code, sizeof(code));
+            void (*run)(long) = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+            close(fd);
+            run(2000000000);
+            return 0;
+        }""")
+    if os.uname().machine != "x86_64":
+        pytest.skip("machine code of x86-64")
+    subprocess.run(["gcc", "-O1", "-g", "-o", "memfd", "memfd.c"], cwd=tmp_path, check=True)
+    recording = perf_record([], [str(tmp_path / "memfd")])
+    assert recording.returncode == 0
+    s = recording.session
+    modules = {s["strings"][path]: i for i, path in enumerate(s["modules"]["path"])}
+    made = [path for path in modules if path.startswith("[anon")]
+    assert len(made) == 1, sorted(modules)
+    frames = {i for i, module in enumerate(s["frames"]["object"]) if module == modules[made[0]]}
+    in_it = sum(us for node, us in zip(s["cpu"]["node"], s["cpu"]["weight_us"]) if s["nodes"]["frame"][node] in frames)
+    assert in_it > 0.8 * sum(s["cpu"]["weight_us"])
+    assert root_share(recording) > 0.97
+
+
+def test_exceptions_and_long_jumps_do_not_disturb_and_are_unwound(record, tmp_path):
+    """With stacks and allocations, under a high rate: whatever moment a sample falls into, the program goes its way."""
+    (tmp_path / "throws.cpp").write_text("""
+        #include <csetjmp>
+        #include <cstdio>
+        #include <stdexcept>
+        #include <string>
+        static jmp_buf back;
+        __attribute__((noinline)) int thrower(int n) { if (n == 0) throw std::runtime_error("x" + std::string(100, 'y')); return thrower(n - 1) + 1; }
+        __attribute__((noinline)) int jumper(int n) { if (n == 0) longjmp(back, 7); return jumper(n - 1) + 1; }
+        int main() {
+            long caught = 0, jumped = 0;
+            for (int i = 0; i < 60000; i++) {
+                try { caught += thrower(i % 12); } catch (const std::exception &e) { caught += e.what()[1] == 'y'; }
+                if (setjmp(back) == 0) jumper(i % 12); else jumped++;
+            }
+            std::printf("%ld %ld\\n", caught, jumped);
+        }""")
+    subprocess.run(["g++", "-O1", "-g", "-o", "throws", "throws.cpp"], cwd=tmp_path, check=True)
+    recording = record(["--no-tui", "-q", "-F", "5000"], [str(tmp_path / "throws")])
+    assert recording.returncode == 0 and recording.stdout == b"60000 60000\n"
+    assert recording.session["summary"]["total_allocations"] >= 120000
+    assert recording.session["diagnostics"]["stack_samples"] > 300
+    assert root_share(recording) > 0.97
+    functions = {function["name"] for function in recording.session["functions"]}
+    assert any("thrower" in name for name in functions) and any("Unwind" in name for name in functions)
+
+
+def test_rust_panics_that_are_caught_are_unwound(record, tmp_path):
+    if not shutil.which("rustc"):
+        pytest.skip("no rustc")
+    (tmp_path / "panics.rs").write_text("""
+        #[inline(never)] fn panicker(n: u32) -> u32 { if n == 0 { panic!("n is {n}") } panicker(n - 1) + 1 }
+        fn main() {
+            std::panic::set_hook(Box::new(|_| {}));
+            let caught = (0..60000u32).filter(|i| std::panic::catch_unwind(|| panicker(i % 12)).is_err()).count();
+            println!("{caught}");
+        }""")
+    subprocess.run(["rustc", "-O", "-g", "-o", "panics", "panics.rs"], cwd=tmp_path, check=True)
+    recording = record(["--no-tui", "-q", "-F", "5000"], [str(tmp_path / "panics")])
+    assert recording.returncode == 0 and recording.stdout == b"60000\n"
+    assert recording.session["diagnostics"]["stack_samples"] > 200
+    assert root_share(recording) > 0.97
+    assert any("panics::panicker" in function["name"] for function in recording.session["functions"])
+
+
+def test_a_program_with_as_many_mappings_as_are_allowed(perf_record, tmp_path):
+    (tmp_path / "maps.c").write_text("""
+        #include <stdio.h>
+        #include <sys/mman.h>
+        #include <time.h>
+        int main(void) {
+            const size_t pages = 64000;
+            char *at = mmap(NULL, pages * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            size_t made = 0;
+            for (size_t i = 0; i < pages; i += 2, made += 2)
+                if (mprotect(at + i * 4096, 4096, PROT_READ | PROT_WRITE))
+                    break;
+            for (volatile long i = 0; i < 400000000; i++) ;
+            printf("%zu\\n", made);
+            return 0;
+        }""")
+    subprocess.run(["gcc", "-O1", "-g", "-o", "maps", "maps.c"], cwd=tmp_path, check=True)
+    recording = perf_record([], [str(tmp_path / "maps")])
+    assert recording.returncode == 0 and int(recording.stdout) > 60000
+    assert root_share(recording) > 0.97
+    assert recording.session["diagnostics"]["ticks"] > 10
+    assert len(recording.session["modules"]["path"]) < 20
+
+
 def test_a_deleted_program_still_has_its_frames(perf_record, target, tmp_path):
     copy = tmp_path / "gone"
     shutil.copy(target("shares"), copy)
@@ -351,7 +454,7 @@ def test_delay_leaves_out_what_came_before(perf_record, target):
     assert 10000 < stacks.us("round_of_all") < 890000
 
 
-@pytest.mark.parametrize("error", ["EACCES", "ENOSYS"])
+@pytest.mark.parametrize("error", ["EACCES", "ENOSYS", "ENOENT", "EOPNOTSUPP"])
 def test_without_perf_a_timer_in_the_program_samples_and_the_remedy_is_named(rustscope, target, tmp_path, error):
     out = tmp_path / "denied.json"
     done = subprocess.run([target("deny_perf"), error, rustscope, "--no-tui", "-o", str(out), "--",

@@ -115,6 +115,14 @@ def zdebug(tmp):
     return program
 
 
+def linked(linker, *flags):
+    def build(tmp):
+        need(f"ld.{linker}")
+        return plain(tmp, "-g", f"-fuse-ld={linker}", *flags)
+
+    return build
+
+
 WITH_DWARF = {
     "dwarf4": lambda tmp: plain(tmp, "-gdwarf-4"),
     "dwarf5": lambda tmp: plain(tmp, "-gdwarf-5"),
@@ -129,6 +137,11 @@ WITH_DWARF = {
     "debuglink": debuglink,
     "debuglink_without_build_id": debuglink_without_build_id,
     "dwz": alternate,
+    "relr": lambda tmp: plain(tmp, "-g", "-Wl,-z,pack-relative-relocs"),
+    "gold": linked("gold"),
+    "lld": linked("lld"),
+    "lld_one_segment": linked("lld", "-Wl,--no-rosegment"),
+    "mold": linked("mold"),
 }
 
 
@@ -143,6 +156,23 @@ def test_inlined_functions_are_found_in_every_form_of_dwarf(profile, tmp_path, b
     assert work["layer"] == "user" and work["module"] == "app"
     assert work["file"].endswith("tgt_inlined.c") and 20 < work["line"] < 50
     assert p.functions["burn_ms"]["file"].endswith("cpu_time.h")
+    reasons = p.session["diagnostics"]["stop_reasons"]
+    assert reasons["root"] >= .97 * sum(reasons.values()), reasons
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare")
+def test_a_program_in_another_mount_namespace_is_read_there(record, tmp_path):
+    """Its path names nothing, or another file, where rustscope looks: /proc/PID/root does."""
+    program = plain(tmp_path, "-g")
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "app").write_text("not this one")
+    script = f"mount -t tmpfs none {tmp_path}/inside && cp {program} {tmp_path}/inside/app && exec {tmp_path}/inside/app {MS}"
+    recording = record(["--no-tui", "-q", "--no-alloc"], ["unshare", "-m", "sh", "-c", script])
+    if recording.returncode or recording.session["diagnostics"]["stack_backend"] != "perf_event":
+        pytest.skip(f"not permitted here: {recording.stderr.decode()}")
+    p = Profile(recording)
+    assert p.functions["work"]["file"].endswith("tgt_inlined.c")
+    assert p.us(("work", False), ("step_called", False), ("burn_ms", True)) > .2 * p.us(("work", False))
 
 
 def test_shares_and_recursion_are_what_the_program_did(profile, target):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a command for which perf_event_open fails, as in a container: `tgt_deny_perf EACCES|ENOSYS COMMAND…`, by a
- * seccomp filter, which binds root, too.
+ * Runs a command for which perf_event_open fails, as in a container or a virtual machine: `tgt_deny_perf ERROR COMMAND…`
+ * with ERROR one of EACCES, ENOSYS, ENOENT, EOPNOTSUPP, by a seccomp filter, which binds root, too.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -14,9 +14,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static unsigned error_of(const char *name)
+{
+    return !strcmp(name, "ENOSYS")       ? ENOSYS
+           : !strcmp(name, "ENOENT")     ? ENOENT
+           : !strcmp(name, "EOPNOTSUPP") ? EOPNOTSUPP
+                                         : EACCES;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned error = argc > 1 && !strcmp(argv[1], "ENOSYS") ? ENOSYS : EACCES;
+    unsigned error = error_of(argc > 1 ? argv[1] : "");
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_perf_event_open, 0, 1),

@@ -9,6 +9,7 @@ a ratio has a bootstrap 95 % interval, and fails only when all of it is beyond t
 used when they are there. What the machine lacks is skipped and said.
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -20,7 +21,10 @@ import sys
 import tempfile
 import time
 
+from alloc import big_c_file
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+OWN = ROOT / "bench" / "workloads"
 PERF = ["perf", "record", "-q", "-F", "997", "--call-graph", "dwarf,32768"]
 failures = []
 
@@ -72,6 +76,10 @@ class Bench:
             cpu, ended = f.read().split()
         return float(cpu), float(ended), end
 
+    def record_behind(self, prefix, command):
+        subprocess.run([*prefix, *self.recorder(), *command], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return json.loads(self.session.read_text())
+
     def record(self, command, *options, **kwargs):
         subprocess.run([*self.recorder(*options), *command], env=self.env, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=300, **kwargs)
@@ -103,11 +111,24 @@ def workloads(bench):
     found = {}
     if shutil.which("sqlite3") and (bench.shared / "sqlite.sql").exists():
         found["sqlite3"] = (["sqlite3", "-batch", "-init", str(bench.shared / "sqlite.sql"), ":memory:", ".exit"], {})
-    for name, compiler in {"cppmap.cpp": ["g++", "-O2", "-g"], "rusty.rs": ["rustc", "-O", "-g"]}.items():
-        binary = bench.folder / name.split(".")[0]
-        if (bench.shared / name).exists() and shutil.which(compiler[0]):
-            subprocess.run([*compiler, str(bench.shared / name), "-o", str(binary)], check=True, capture_output=True)
+    compilers = {".cpp": ["g++", "-O2", "-g"], ".rs": ["rustc", "-O", "-g"]}
+    for source in (OWN / "maps.cpp", OWN / "trees.rs", bench.shared / "cppmap.cpp", bench.shared / "rusty.rs"):
+        compiler, binary = compilers[source.suffix], bench.folder / source.stem
+        if source.exists() and shutil.which(compiler[0]):
+            subprocess.run([*compiler, str(source), "-o", str(binary)], check=True, capture_output=True)
             found[binary.name] = ([str(binary), "4"], {})
+    if shutil.which("rustc"):
+        found["rustc"] = (["rustc", "-O", "-g", str(OWN / "trees.rs"), "-o", str(bench.folder / "trees2")], {})
+    if shutil.which("redis-server") and shutil.which("redis-benchmark"):
+        socket = bench.folder / "redis.sock"
+        found["redis-server"] = (["sh", "-c", f"redis-server --port 0 --unixsocket {socket} --save '' & server=$!;"
+                                  f"while ! redis-cli -s {socket} ping; do sleep 0.05; done;"
+                                  f"redis-benchmark -s {socket} -q -n 200000 -t set,lpush,get; redis-cli -s {socket} shutdown nosave;"
+                                  "wait $server"], {})  # fmt: skip
+    cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True).stdout.strip()
+    if os.path.isabs(cc1):
+        (bench.folder / "big.i").write_text(big_c_file())
+        found["gcc cc1"] = ([cc1, "-quiet", "-O2", "-o", "/dev/null", str(bench.folder / "big.i")], {})
     source = bench.folder / "regex.cpp"
     source.write_text("#include <regex>\n#include <map>\nint main() { std::map<std::string, int> m; std::regex r(\"a+\"); }\n")
     if shutil.which("g++"):
@@ -170,6 +191,39 @@ def shares(bench, pairs):
         print(f"  {session['diagnostics']['stack_backend']}: {off:.2f} (must be <= {bound})")
         if off > bound:
             failures.append(f"shares {name}")
+        session = bench.record_behind(prefix, [str(bench.targets / "tgt_inlined"), "10000"])
+        pct = {f["name"]: f["total_pct"] for f in session["functions"]}
+        off = max(abs(100 * pct[f] / pct["work"] - t) for f, t in {"step_inlined": 50, "step_called": 30, "fall": 20}.items())
+        judge_points(f"{session['diagnostics']['stack_backend']}, an inlined, a called and a recursive function", off, bound)
+        session = bench.record_behind(prefix, [bench.work, "400000", "4"])
+        total = sum(thread["cpu_ms"] for thread in session["threads"])
+        sampled = collections.Counter()
+        for thread, us in zip(session["cpu"]["thread"], session["cpu"]["weight_us"]):
+            sampled[thread] += us / 1000
+        off = max(abs(100 * (sampled[i] - thread["cpu_ms"]) / total) for i, thread in enumerate(session["threads"]))
+        judge_points(f"{session['diagnostics']['stack_backend']}, each of four threads against its CPU clock", off, bound)
+    shim_shares(bench)
+
+
+def judge_points(what, off, bound):
+    print(f"  {what}: {off:.2f} (must be <= {bound})")
+    if off > bound:
+        failures.append(f"shares, {what}")
+
+
+def shim_shares(bench):
+    """A program that allocates all the time, with the shim and without: the time of the shim itself is nobody's share."""
+    command = workloads(bench)["maps"][0]
+    tables = []
+    for options in (["--no-alloc"], []):
+        subprocess.run([bench.rustscope, "--no-tui", "-q", *options, "-o", str(bench.session), "--", command[0], "40"],
+                       env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)  # fmt: skip
+        functions = json.loads(bench.session.read_text())["functions"]
+        ours = sum(f["self_pct"] for f in functions if f["layer"] == "profiler")
+        tables.append({f["name"]: 100 * f["self_pct"] / (100 - ours) for f in functions if f["layer"] != "profiler"})
+    without, with_ = tables
+    name, off = max(((n, abs(with_.get(n, 0) - without.get(n, 0))) for n in {*without, *with_}), key=lambda row: row[1])
+    judge_points(f"with the shim and without, self time of any function ({name[:40]})", off, 3)
 
 
 def report(bench, pairs):

@@ -14,7 +14,9 @@ import urllib.parse
 
 import pytest
 
-SESSION = b'{"schema_version": 4, "meta": {"project": "demo"}}'
+from conftest import ROOT
+
+SESSION = gzip.decompress((ROOT / "tests" / "golden" / "session_shop.json.gz").read_bytes())
 
 
 class View:

@@ -199,7 +199,7 @@ def test_a_clock_that_steps_and_a_machine_that_slept(rustscope, target, tmp_path
     stamps = [sample["ts"] for sample in session["samples"]]
     assert stamps == sorted(stamps) and stamps[-1] - stamps[0] < 4000
     cpu = [value for value in session["timeline"]["cpu_pct"] if value is not None]
-    assert min(cpu) >= 0 and max(cpu) < 80
+    assert min(cpu) >= 0 and max(cpu) < 110  # one thread; a clock that jumped would make it thousands
     kinds = {event["type"] for event in session["memory_events"]}
     assert kinds <= {"gap"} and (("gap" in kinds) == bool(suspended))
 

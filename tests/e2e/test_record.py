@@ -13,7 +13,7 @@ import time
 import pytest
 
 from cgroups import cgroup, freeze
-from conftest import load_session
+from conftest import ROOT, load_session
 
 QUIET = ["--no-tui", "--no-stacks", "--no-alloc"]
 
@@ -852,6 +852,7 @@ def test_a_shell_pipeline(record):
         (["sqlite3", ":memory:", "select 6*7"], b"42\n"),
         (["/usr/bin/python3", "-c", "print(6*7)"], b"42\n"),
         (["gcc", "--version"], None),
+        (["gcc", "-O2", "-x", "c", "-S", "-o", "-", str(ROOT / "tests" / "targets" / "tgt_grow.c")], None),
         (["redis-server", "--version"], None),
     ],
 )

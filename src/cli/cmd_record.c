@@ -439,7 +439,7 @@ static void describe_end(struct recording *r)
     if (r->tick_timer && r->exited && r->session->duration_ns < session_reading_ns(r->session))
         session_warn(
             r->session,
-            "The program ended before the first reading was due (%.1f ms after its start): memory, threads and "
+            "The program ended before the first reading was due (after %.1f ms): memory, threads and "
             "descriptors were not read",
             (double)session_reading_ns(r->session) / 1e6);
     if (!r->tick_timer)

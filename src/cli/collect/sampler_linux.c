@@ -720,6 +720,10 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, u
         new_image(sampler, w, &stat, now_ns);
     w->startstack = stat.startstack;
     add_unseen_children(sampler, w, (stat.cutime_ticks + stat.cstime_ticks) * sampler->tick_ns, now_ns);
+    if (stat.state == 'Z' || stat.state == 'X') { /* it has closed everything, and that is no reading */
+        w->open_fds = -1;
+        return;
+    }
     w->threads = stat.num_threads;
     w->open_fds = count_fds(w);
     read_io(w, &io[0], &io[1]);

@@ -207,8 +207,13 @@ static void draw_metrics(struct page *page)
         col = draw_spark(page, "CPU", METRIC_CPU_PCT, STYLE_FINE);
         col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_pct(t->cpu_avg_pct).s);
         col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_pct(t->cpu_peak_pct).s);
-        piece(page, col, STYLE_DIM, several ? "%s in %zu processes" : "%s on %zu thread%s",
-              fmt_span((double)t->cpu_ns / 1e9).s, several ? t->processes : t->threads, t->threads == 1 ? "" : "s");
+        if (several)
+            piece(page, col, STYLE_DIM, "%s in %zu processes", fmt_span((double)t->cpu_ns / 1e9).s, t->processes);
+        else if (t->threads)
+            piece(page, col, STYLE_DIM, "%s on %zu thread%s", fmt_span((double)t->cpu_ns / 1e9).s, t->threads,
+                  t->threads == 1 ? "" : "s");
+        else
+            piece(page, col, STYLE_DIM, "%s", fmt_span((double)t->cpu_ns / 1e9).s);
         next_row(page);
     }
     if (isfinite(t->heap_avg_bytes)) {

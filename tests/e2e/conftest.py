@@ -45,6 +45,14 @@ def validator():
     return jsonschema.Draft202012Validator(schema)
 
 
+def open_to_all(folder):
+    """Lets another user write into FOLDER and walk down to it."""
+    os.chmod(folder, 0o777)
+    for parent in folder.parents:
+        if not os.stat(parent).st_mode & 0o001:
+            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+
+
 def load_session(path):
     data = pathlib.Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":

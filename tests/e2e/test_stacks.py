@@ -18,6 +18,8 @@ import time
 
 import pytest
 
+from conftest import open_to_all
+
 ENV = {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
@@ -491,14 +493,6 @@ def test_without_any_back_end_metrics_are_left_and_it_is_said(rustscope, target,
 def as_nobody(command, **kwargs):
     return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
                            "--bounding-set=-all", *command], capture_output=True, text=True, timeout=60, **kwargs)
-
-
-def open_to_all(folder):
-    """Lets another user write into FOLDER and walk down to it."""
-    os.chmod(folder, 0o777)
-    for parent in folder.parents:
-        if not os.stat(parent).st_mode & 0o001:
-            os.chmod(parent, os.stat(parent).st_mode | 0o011)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

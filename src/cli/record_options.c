@@ -72,7 +72,7 @@ void record_options_help(void)
           "      --delay SEC        start measuring SEC after the start\n"
           "  -r, --rate HZ          process metrics, 1-1000 (default 100)\n"
           "  -F, --stack-rate HZ    sampled call stacks (default 997)\n"
-          "      --stack-size BYTES stack copied with each sample (default 32768)\n"
+          "      --stack-size BYTES stack copied with each sample (default 49152)\n"
           "      --stack-event EVENT  cpu-clock (default) or cycles\n"
           "      --off-cpu          also record where threads wait\n"
           "      --no-stacks        no sampled call stacks\n"

@@ -26,6 +26,11 @@ START_TEST(the_dump_shrinks_before_the_rate_does)
     ck_assert(plan.stack_capped);
     ck_assert(!plan.rate_capped);
 
+    plan = perf_plan_make(6, 997, PERF_STACK_DEFAULT_BYTES);
+    ck_assert_uint_eq(plan.rate_hz, 997);
+    ck_assert_uint_eq(plan.stack_bytes, 32768);
+    ck_assert(plan.stack_capped);
+
     plan = perf_plan_make(16, 997, 32768);
     ck_assert_uint_eq(plan.rate_hz, 500);
     ck_assert(plan.rate_capped);

@@ -31,7 +31,7 @@ struct perf_listener {
 
 struct perf_options {
     unsigned rate_hz;
-    uint32_t stack_bytes; /* 0: what the last run of this program needed, else 32 KiB */
+    uint32_t stack_bytes; /* 0: what the last run of this program needed, else 48 KiB */
     const char *program;  /* the executable's path, to remember its stack size by; NULL unknown */
     bool follow;          /* children too */
     bool off_cpu;

@@ -22,7 +22,7 @@
 #include "core/clock.h"
 
 /*
- * Rings: what the kernel must keep between two drains. At 997 Hz and 32 KiB a busy CPU fills 33 MB/s, and we may be
+ * Rings: what the kernel must keep between two drains. At 997 Hz and 48 KiB a busy CPU fills 49 MB/s, and we may be
  * kept from running for 200 ms on a busy machine. All rings together stay within 64 MiB; a ring under 64 KiB would hold
  * one dump.
  */
@@ -61,6 +61,7 @@ struct perf_plan perf_plan_make(unsigned cpu_count, unsigned rate_hz, uint32_t s
 {
     struct perf_plan plan = {.rate_hz = rate_hz, .stack_bytes = stack_bytes & ~7u};
     uint64_t most = PERF_MAX_SAMPLES_PER_SEC / (cpu_count ? cpu_count : 1);
+    const uint32_t smaller[] = {32768, 16384};
 
     if (plan.stack_bytes > PERF_STACK_MAX_BYTES)
         plan.stack_bytes = PERF_STACK_MAX_BYTES;
@@ -70,10 +71,13 @@ struct perf_plan perf_plan_make(unsigned cpu_count, unsigned rate_hz, uint32_t s
         if (!plan.rate_capped)
             plan.rate_hz = rate_hz;
     }
-    if ((uint64_t)cpu_count * plan.rate_hz * plan.stack_bytes > PERF_MAX_DUMP_BYTES_PER_SEC &&
-        plan.stack_bytes > PERF_STACK_CAPPED_BYTES) {
-        plan.stack_bytes = PERF_STACK_CAPPED_BYTES;
-        plan.stack_capped = true;
+    for (size_t i = 0; i < sizeof(smaller) / sizeof(*smaller); i++) {
+        if ((uint64_t)cpu_count * plan.rate_hz * plan.stack_bytes <= PERF_MAX_DUMP_BYTES_PER_SEC)
+            break;
+        if (plan.stack_bytes > smaller[i]) {
+            plan.stack_bytes = smaller[i];
+            plan.stack_capped = true;
+        }
     }
     plan.period_ns = (1000000 + plan.rate_hz / 2) / plan.rate_hz * 1000;
     plan.period = plan.period_ns;

@@ -3,13 +3,17 @@
 import collections
 import contextlib
 import http.server
+import json
 import lzma
 import os
 import pathlib
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -473,3 +477,58 @@ def test_samples_and_allocations_of_a_library_meet_in_one_module(record, tmp_pat
     build_ids = [s["strings"][b] for b in s["modules"]["build_id"]]
     known = [b for b in build_ids if b]
     assert len(known) == len(set(known)), "one file as two modules"
+
+
+UNITS, FUNCTIONS = 60, 2700
+
+
+def build_with_100_mb_of_debug_information(tmp):
+    """The same unit many times, its names prefixed: each is entered, so that each must be read."""
+    need("gcc", "objcopy", "size")
+    unit = ["static int volatile sink;"]
+    for i in range(FUNCTIONS):
+        fields = " ".join(f"int field_{i}_{k};" for k in range(24))
+        unit.append(f"struct s{i} {{ {fields} }};")
+        unit.append(f"static inline int inner{i}(struct s{i} *p) {{ int local{i} = p->field_{i}_3; return local{i} + sink; }}")
+        unit.append(f"int outer{i}(struct s{i} *p) {{ return inner{i}(p) + inner{i}(p + 1); }}")
+    unit.append("void work(void) { for (int i = 0; i < 10000000; i++) sink += i; }")
+    (tmp / "unit.c").write_text("\n".join(unit))
+    run(["gcc", "-O1", "-g", "-c", "unit.c"], cwd=tmp)
+    calls = [f"u{u}_work" for u in range(UNITS)]
+    for u in range(UNITS):
+        run(["objcopy", f"--prefix-symbols=u{u}_", "unit.o", f"unit{u}.o"], cwd=tmp)
+    main = "".join(f"void {c}(void);" for c in calls) + "\n#include <unistd.h>\nint main(void) {"
+    main += "".join(f"{c}();" for c in calls) + ' return write(1, "done", 4) != 4; }'
+    (tmp / "main.c").write_text(main)
+    run(["gcc", "-O1", "-g", "main.c", *(f"unit{u}.o" for u in range(UNITS)), "-o", "big"], cwd=tmp)
+    for unit in tmp.glob("unit*.o"):
+        unit.unlink()
+    sections = subprocess.run(["size", "-A", tmp / "big"], capture_output=True, text=True).stdout
+    assert sum(int(line.split()[1]) for line in sections.splitlines() if line.startswith(".debug_")) > 100_000_000
+    return tmp / "big"
+
+
+def test_ctrl_c_ends_the_reading_of_100_mb_of_debug_information_and_keeps_the_names(rustscope, profile, tmp_path):
+    big = build_with_100_mb_of_debug_information(tmp_path)
+    session = tmp_path / "s.json"
+    # Without a cache from a run before; stdin is no terminal.
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "XDG_CACHE_HOME": str(tmp_path / "cold")}
+    process = subprocess.Popen([rustscope, "--no-tui", "-q", "--no-alloc", "-o", session, "--", big], env=env,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        assert process.stdout.read(4) == b"done"
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+    found = json.loads(session.read_text())
+    if found["diagnostics"]["stack_backend"] != "perf_event":
+        pytest.skip(f"stack back end: {found['diagnostics']['stack_backend']}")
+    assert any("Ctrl-C stopped the reading of debug information" in w for w in found["diagnostics"]["warnings"]), found["diagnostics"]["warnings"]
+    names = {f["name"] for f in found["functions"]}
+    assert sum(f"u{u}_work" in names for u in range(UNITS)) > UNITS / 2, "the symbol table's names are kept"
+    printed = subprocess.run([rustscope, "report", "--symbolize", session], env=env, capture_output=True, text=True)
+    assert printed.returncode == 0, printed.stderr
+    assert re.search(r"u\d+_work.*unit\.c", printed.stdout), printed.stdout
+    big.unlink()

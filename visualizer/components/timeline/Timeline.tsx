@@ -15,7 +15,8 @@ import { axisEnd, decimate, lanesOf, niceStep, type Lane } from './lanes';
 
 const GUTTER = 96;
 const RIGHT = 80; // "1,008 MB/s" and its margin
-const AXIS = 20;
+const TIMES = 16; // the row of times,
+const AXIS = 28; // and below it that of the markers
 
 type Grip = 'new' | 'move' | 'from' | 'to';
 
@@ -219,14 +220,14 @@ export function Timeline() {
         {outliers.slice(0, 200).map((outlier, i) => {
           const x = xOf(outlier.atMs);
           return x < GUTTER || x > GUTTER + plot ? null : (
-            <span key={i} title={`outlier: ${outlier.name}, ${outlier.sigma.toFixed(1)} σ at ${clock(outlier.atMs)}`} className="absolute size-1 rounded-full bg-bad" style={{ left: x - 2, top: AXIS - 5 }} />
+            <span key={i} title={`outlier: ${outlier.name}, ${outlier.sigma.toFixed(1)} σ at ${clock(outlier.atMs)}`} className="absolute size-1 rounded-full bg-bad" style={{ left: x - 2, top: (TIMES + AXIS) / 2 - 2 }} />
           );
         })}
         {info.side.events.slice(0, 400).map((event, i) => (
           <Marker key={i} event={event} x={xOf(event.startMs)} low={GUTTER} high={GUTTER + plot} height={height} active={spike?.event === event} />
         ))}
         {cursor && !drag.current && (
-          <div className="pointer-events-none absolute top-0 rounded bg-fg px-1 text-2xs text-bg" style={{ left: Math.min(cursor.x + 6, width - 70), height: 16 }}>
+          <div className="pointer-events-none absolute top-0 rounded bg-fg px-1 text-2xs text-bg" style={{ left: Math.min(cursor.x + 6, width - 70), height: TIMES }}>
             {clock(cursor.ms, (to - from) / plot)}
           </div>
         )}
@@ -261,7 +262,7 @@ function Marker({ event, x, low, high, height, active }: { event: TimelineEvent;
         aria-label={`${spike ? 'Spike' : event.type} at ${clock(event.startMs)}: ${event.text}`}
         title={event.text}
         className={`absolute flex h-6 w-4 -translate-x-1/2 cursor-pointer items-center justify-center text-2xs ${active ? 'text-accent' : spike ? 'text-bad' : 'text-muted'}`}
-        style={{ left: x, top: -3 }}
+        style={{ left: x, top: (TIMES + AXIS) / 2 - 12 }}
         onPointerDown={(down) => down.stopPropagation()}
         onClick={() => void store.openSpike(event)}
       >
@@ -297,7 +298,7 @@ function drawLanes(canvas: HTMLCanvasElement, lanes: readonly Lane[], options: D
     context.fillStyle = line;
     context.fillRect(Math.round(x), AXIS, 1, height - AXIS);
     context.fillStyle = ink;
-    if (x > GUTTER + 8 && x < GUTTER + plot - 16) context.fillText(clock(at, step), x, AXIS / 2);
+    if (x > GUTTER + 8 && x < GUTTER + plot - 16) context.fillText(clock(at, step), x, TIMES / 2);
   }
 
   const column = new Float64Array(plot);

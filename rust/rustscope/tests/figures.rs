@@ -157,6 +157,28 @@ fn threads_add_up() {
     assert_eq!(figures("in threads").calls, 40_000);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_calls() {
+    fn resident_bytes() -> u64 {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+    fn call(times: u32) {
+        for i in 0..times {
+            profile_scope!("often");
+            rustscope::black_box(i);
+        }
+    }
+    let _turn = turn();
+
+    call(10_000);
+    let before = resident_bytes();
+    call(2_000_000);
+    assert_eq!(figures("often").calls, 2_010_000);
+    assert!(resident_bytes() < before + (1 << 20), "{} of {}", resident_bytes(), before);
+}
+
 #[test]
 fn the_session_is_described_in_its_json() {
     let _turn = turn();

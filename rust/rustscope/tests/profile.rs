@@ -121,6 +121,22 @@ fn recursion_counts_each_call_and_its_depth() {
     assert!(f.self_ns <= f.total_ns);
 }
 
+#[profile]
+fn sleeps_at_the_bottom(depth: u32) {
+    match depth {
+        0 => std::thread::sleep(std::time::Duration::from_millis(20)),
+        _ => sleeps_at_the_bottom(depth - 1),
+    }
+}
+
+#[test]
+fn a_recursions_time_is_in_the_total_once() {
+    sleeps_at_the_bottom(9);
+    let f = figures("profile::sleeps_at_the_bottom");
+    assert_eq!(f.calls, 10);
+    assert!(f.total_ns >= 20e6 && f.total_ns <= f.max_ns * 1.001, "{:?} of {:?}", f.total_ns, f.max_ns);
+}
+
 #[test]
 fn a_panic_ends_the_scope_and_the_next_one_is_no_child_of_it() {
     assert!(std::panic::catch_unwind(panics).is_err());

@@ -193,3 +193,22 @@ fn a_panic_in_a_poll_ends_the_poll() {
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block_on(future))).is_err());
     assert_eq!((figures("panics in poll").calls, figures("inside the panic").calls), (1, 1));
 }
+
+/// What select! makes of two futures: polls both, and drops the one that is late.
+async fn first_of<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
+    let (mut a, mut b) = (Box::pin(a), Box::pin(b));
+
+    std::future::poll_fn(move |context| match a.as_mut().poll(context) {
+        Poll::Pending => b.as_mut().poll(context),
+        ready => ready,
+    })
+    .await
+}
+
+#[test]
+fn of_two_futures_that_race_each_has_its_own_polls() {
+    for _ in 0..1000 {
+        block_on(first_of(profile_future!("the late one", Pending(7)), profile_future!("the early one", Pending(2))));
+    }
+    assert_eq!((figures("the late one").calls, figures("the early one").calls), (3000, 3000));
+}

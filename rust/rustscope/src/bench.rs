@@ -11,6 +11,13 @@ use {
 };
 
 /// The value, of which the compiler knows nothing any more: neither where it goes nor what it is.
+///
+/// ```
+/// use rustscope::black_box;
+///
+/// let sum: u64 = black_box((1..=black_box(10u64)).sum()); // computed, not known beforehand
+/// assert_eq!(sum, 55);
+/// ```
 #[inline(always)]
 pub fn black_box<T>(mut value: T) -> T {
     unsafe {
@@ -20,6 +27,17 @@ pub fn black_box<T>(mut value: T) -> T {
 }
 
 /// What a benchmark is given.
+///
+/// ```
+/// use rustscope::{benchmark, Bencher};
+///
+/// #[benchmark]
+/// fn copy(b: &mut Bencher) {
+///     let from = vec![1u8; 4096]; // setup: not timed
+///     b.bytes(4096);
+///     b.iter(|| from.clone());
+/// }
+/// ```
 #[repr(transparent)]
 pub struct Bencher {
     #[cfg(feature = "enabled")]

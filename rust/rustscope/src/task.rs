@@ -12,6 +12,18 @@ use std::task::{Context, Poll};
 ///
 /// Busy time is the time inside of polls; what lies between them is idle. Dropped before it is ready it counts as
 /// cancelled. It may move between threads; scopes inside of a poll appear below it.
+///
+/// ```
+/// use rustscope::{profile_future, Snapshot};
+/// use std::{future::Future, task::{Context, Poll, Wake, Waker}};
+/// # struct Ignored;
+/// # impl Wake for Ignored { fn wake(self: std::sync::Arc<Self>) {} }
+/// # let waker = Waker::from(std::sync::Arc::new(Ignored));
+///
+/// let mut future = Box::pin(profile_future!("answer", async { 42 }));
+/// assert_eq!(future.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(42));
+/// assert_eq!(Snapshot::take().unwrap().function("answer").unwrap().calls, 1); // one poll
+/// ```
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Profiled<F> {
     task: MaybeUninit<ffi::Task>,

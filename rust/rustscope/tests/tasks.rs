@@ -195,20 +195,26 @@ fn a_panic_in_a_poll_ends_the_poll() {
 }
 
 /// What select! makes of two futures: polls both, and drops the one that is late.
-async fn first_of<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
-    let (mut a, mut b) = (Box::pin(a), Box::pin(b));
+struct FirstOf<A, B>(Pin<Box<A>>, Pin<Box<B>>);
 
-    std::future::poll_fn(move |context| match a.as_mut().poll(context) {
-        Poll::Pending => b.as_mut().poll(context),
-        ready => ready,
-    })
-    .await
+impl<T, A: Future<Output = T>, B: Future<Output = T>> Future for FirstOf<A, B> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match self.0.as_mut().poll(context) {
+            Poll::Pending => self.1.as_mut().poll(context),
+            ready => ready,
+        }
+    }
 }
 
 #[test]
 fn of_two_futures_that_race_each_has_its_own_polls() {
     for _ in 0..1000 {
-        block_on(first_of(profile_future!("the late one", Pending(7)), profile_future!("the early one", Pending(2))));
+        block_on(FirstOf(
+            Box::pin(profile_future!("the late one", Pending(7))),
+            Box::pin(profile_future!("the early one", Pending(2))),
+        ));
     }
     assert_eq!((figures("the late one").calls, figures("the early one").calls), (3000, 3000));
 }

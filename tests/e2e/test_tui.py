@@ -444,7 +444,7 @@ def test_suspended_and_continued(tmux, rustscope, target):
     tmux.keys("C-z")
     tmux.wait_for("Stopped")
     tmux.wait_for(lambda s: tmux.settings() == before and not tmux.alternate())
-    tmux.line("fg")
+    tmux.line("clear; fg")  # else the next "Stopped" would be the one that stands there
     tmux.wait_for(lambda s: up(s) and "recording" in s)
     tmux.keys("C-z")
     tmux.wait_for("Stopped")

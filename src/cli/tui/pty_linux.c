@@ -273,9 +273,10 @@ void ptys_resize(struct ptys *ptys, int rows, int cols)
 {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 
-    for (int i = 0; i < PTY_COUNT; i++)
+    /* The program's own terminal last: its change sends SIGWINCH, and by then all must have the new size. */
+    for (int i = PTY_COUNT - 1; i >= PTY_MAIN; i--)
         if (ptys->pty[i].master >= 0)
-            ioctl(ptys->pty[i].master, TIOCSWINSZ, &size); /* the kernel sends SIGWINCH when it changed */
+            ioctl(ptys->pty[i].master, TIOCSWINSZ, &size);
 }
 
 static bool same_settings(const struct termios *a, const struct termios *b)

@@ -550,8 +550,8 @@ def test_a_rate_beyond_the_kernels_limit_is_refused(rustscope):
         assert "kernel.perf_event_max_sample_rate" in done.stderr
 
 
-def test_samples_that_a_full_ring_lost_are_counted_said_and_covered(rustscope, target, tmp_path):
-    """rustscope stands still until its rings are full; the kernel counts what it could not keep."""
+def recorded_while(rustscope, target, tmp_path, disturb):
+    """The session of 3 s of work; half a second after its start DISTURB is called with rustscope's process."""
     session = tmp_path / "s.json"
     process = subprocess.Popen(
         [rustscope, "--no-tui", "-q", "--no-alloc", "-o", session, "--", target("shares"), "3000"],
@@ -559,55 +559,49 @@ def test_samples_that_a_full_ring_lost_are_counted_said_and_covered(rustscope, t
     )  # fmt: skip
     try:
         time.sleep(0.5)
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(1.5)
-        process.send_signal(signal.SIGCONT)
-        assert process.wait(timeout=60) == 0
-    finally:
-        process.kill()
-    found = json.loads(session.read_text())
-    diagnostics = found["diagnostics"]
-    if diagnostics["stack_backend"] != "perf_event":
-        pytest.skip(f"stack back end: {diagnostics['stack_backend']}")
-    assert diagnostics["stack_lost"] > 200
-    assert any("stack samples were lost" in w for w in found["diagnostics"]["warnings"])
-    cpu_us = sum(p["cpu_ms"] for p in found["processes"]) * 1000
-    stacks = Stacks(found)
-    assert stacks.total_us == pytest.approx(cpu_us, rel=0.02), "what was lost is in [unsampled]"
-    assert stacks.us("[unsampled]") > 200 * 1000
-
-
-@contextlib.contextmanager
-def sample_rate_limit(hz):
-    limit = pathlib.Path("/proc/sys/kernel/perf_event_max_sample_rate")
-    before = limit.read_text()
-    try:
-        limit.write_text(f"{hz}\n")
-    except OSError as e:
-        pytest.skip(f"{limit}: {e.strerror}")
-    try:
-        yield
-    finally:
-        limit.write_text(before)
-
-
-def test_throttled_samples_are_counted_and_said(rustscope, target, tmp_path):
-    """Somebody lowers the kernel's limit below the rate of a session that runs."""
-    session = tmp_path / "s.json"
-    process = subprocess.Popen(
-        [rustscope, "--no-tui", "-q", "--no-alloc", "-o", session, "--", target("shares"), "3000"],
-        env=ENV, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        time.sleep(0.5)
-        with sample_rate_limit(100):
-            time.sleep(1)
+        disturb(process)
         assert process.wait(timeout=60) == 0
     finally:
         process.kill()
     found = json.loads(session.read_text())
     if found["diagnostics"]["stack_backend"] != "perf_event":
         pytest.skip(f"stack back end: {found['diagnostics']['stack_backend']}")
-    assert any(re.search(r"the kernel throttled sampling [1-9]", w) for w in found["diagnostics"]["warnings"]), found["diagnostics"]["warnings"]
     cpu_us = sum(p["cpu_ms"] for p in found["processes"]) * 1000
-    assert Stacks(found).total_us == pytest.approx(cpu_us, rel=0.02)
+    assert Stacks(found).total_us == pytest.approx(cpu_us, rel=0.02), "what was not sampled is in [unsampled]"
+    return found
+
+
+def test_samples_that_a_full_ring_lost_are_counted_said_and_covered(rustscope, target, tmp_path):
+    """rustscope stands still until its rings are full; the kernel counts what it could not keep."""
+
+    def stand_still(process):
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+
+    found = recorded_while(rustscope, target, tmp_path, stand_still)
+    assert found["diagnostics"]["stack_lost"] > 200
+    assert any("stack samples were lost" in w for w in found["diagnostics"]["warnings"])
+    assert Stacks(found).us("[unsampled]") > 200 * 1000
+
+
+def test_throttled_samples_are_counted_and_said(rustscope, target, tmp_path):
+    """Somebody lowers the kernel's limit below the rate of a session that runs."""
+    limit = pathlib.Path("/proc/sys/kernel/perf_event_max_sample_rate")
+    before = limit.read_text()
+
+    def lower_the_limit(_):
+        try:
+            limit.write_text("100\n")
+        except OSError as e:
+            pytest.skip(f"{limit}: {e.strerror}")
+        time.sleep(1)
+        limit.write_text(before)
+
+    try:
+        found = recorded_while(rustscope, target, tmp_path, lower_the_limit)
+    finally:
+        if limit.read_text() != before:
+            limit.write_text(before)
+    warnings = found["diagnostics"]["warnings"]
+    assert any(re.search(r"the kernel throttled sampling [1-9]", w) for w in warnings), warnings

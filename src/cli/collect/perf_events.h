@@ -21,8 +21,8 @@
 /* What sampling may cost, all CPUs together: the caps of a session. */
 enum { PERF_MAX_SAMPLES_PER_SEC = 8000, PERF_MAX_DUMP_BYTES_PER_SEC = 256000000 };
 /*
- * Only what there is of a stack is copied, so that a larger dump costs nothing but room in the ring. gcc's cc1 reaches
- * the root in 99.3 % of stacks with 32 KiB, 99.8 with 40 and 99.97 with 48.
+ * Only what there is of a stack is copied: a shallower one pays for a larger dump with room in the ring alone. gcc's cc1
+ * reaches the root in 99.3 % of stacks with 32 KiB, 99.8 with 40 and 99.97 with 48.
  */
 enum { PERF_STACK_DEFAULT_BYTES = 49152, PERF_STACK_MAX_BYTES = 65528 };
 

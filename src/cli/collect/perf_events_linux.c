@@ -23,7 +23,7 @@
 
 /*
  * Rings: what the kernel must keep between two drains. At 997 Hz and 48 KiB a busy CPU fills 49 MB/s, and we may be
- * kept from running for 200 ms on a busy machine. All rings together stay within 64 MiB; a ring under 64 KiB would hold
+ * kept from running for 160 ms on a busy machine. All rings together stay within 64 MiB; a ring under 64 KiB would hold
  * one dump.
  */
 enum { RINGS_BUDGET_BYTES = 64 << 20, RING_MAX_BYTES = 16 << 20, RING_MIN_BYTES = 64 << 10 };

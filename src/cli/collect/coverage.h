@@ -23,8 +23,9 @@ void coverage_release(struct coverage *coverage);
 void coverage_add(struct coverage *coverage, uint32_t process, uint64_t us);
 
 /*
- * Makes the samples' weights add up to the measured time, for an event whose weight is known but roughly (cycles, at a
- * frequency that changes): all are multiplied by one factor; only made smaller unless UP. SESSION's cpu_ns are final.
+ * Makes the samples' weights add up to the measured time where they are known but roughly (cycles at a frequency that
+ * changes, a clock that runs on while the host runs others): all are multiplied by one factor; only made smaller unless
+ * UP. SESSION's cpu_ns are final.
  */
 void coverage_rescale(struct coverage *coverage, struct session *session, bool up);
 

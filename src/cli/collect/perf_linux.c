@@ -684,9 +684,12 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
     end_all_waits(perf, now_ns);
     publish_counts(perf);
     publish_stops(perf);
-    /* The CPU's frequency was not always what was measured at the start. Without the kernel's part only an excess tells. */
-    if (perf->plan.cycles)
-        coverage_rescale(&perf->coverage, perf->session, perf->events.kernel);
+    /*
+     * No more than was measured: an overloaded virtual machine's cpu-clock runs on while its host runs others. Cycles may
+     * also be too few, since the CPU's frequency was not always what was measured at the start; without the kernel's
+     * part that does not tell.
+     */
+    coverage_rescale(&perf->coverage, perf->session, perf->plan.cycles && perf->events.kernel);
     cover_the_rest(perf, kernel_us);
     if (perf->lost)
         session_warn(perf->session,

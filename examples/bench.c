@@ -20,7 +20,7 @@ RS_BENCH("hash")
     static const char text[] = "the quick brown fox jumps over the lazy dog";
     uint64_t hash = 14695981039346656037u;
 
-    for (const char *p = text; *p; p++)
+    for (const char *p = rustscope_black_box(&text[0]); *p; p++) /* or clang computes it beforehand */
         hash = (hash ^ (unsigned char)*p) * 1099511628211u;
     RS_BENCH_BYTES(sizeof(text) - 1);
     rustscope_black_box(hash);

@@ -207,6 +207,7 @@ def test_the_event_list_scrolls(tmux, rustscope):
     def rows(screen):
         return re.findall(r"(00:\d\d\.\d) ▲", screen)
 
+    time.sleep(1.5)  # the last one may be counted before it is drawn
     newest = rows(tmux.screen())
     assert 0 < len(newest) < 9
     tmux.keys("Up")

@@ -188,7 +188,9 @@ struct rustscope_bench {
     uint64_t start_ticks, stop_ticks;
     uint64_t alloc_bytes, alloc_blocks;
     uint32_t repeats, loops, open, own_loop;
-    uint64_t reserved[4];
+    uint64_t batch; /* most iterations that the next call may be given, for setups that need memory for each: may be set by the
+                       function; 0 is no limit. The configuration's goes first */
+    uint64_t reserved[3];
 };
 typedef void (*rustscope_bench_fn)(struct rustscope_bench *bench);
 
@@ -425,13 +427,19 @@ RUSTSCOPE_API void rustscope_handle_end(struct rustscope_handle *handle);
 /*
  * A task's life: begin (its state is filled), any number of polls, end. Enter and exit of one poll happen in one thread
  * and nest like a scope: scopes inside the poll appear under the task. READY tells that this poll finished the work.
- * Wake may come from any thread, also during a poll, as long as the task exists.
+ * Wake may come from any thread, also during a poll, as long as the task exists; of several before a poll the first one
+ * counts. A waker that may outlive its task keeps a reading of the clock instead, and who polls hands it on by wake_at,
+ * right before the enter.
  */
 RUSTSCOPE_API void rustscope_task_begin(struct rustscope_task *task, struct rustscope_site *site);
 RUSTSCOPE_API void rustscope_task_poll_enter(struct rustscope_task *task);
 RUSTSCOPE_API void rustscope_task_poll_exit(struct rustscope_task *task, int ready);
 RUSTSCOPE_API void rustscope_task_wake(struct rustscope_task *task);
+RUSTSCOPE_API void rustscope_task_wake_at(struct rustscope_task *task, uint64_t ticks);
 RUSTSCOPE_API void rustscope_task_end(struct rustscope_task *task, int cancelled);
+
+/* The clock of tasks, for wake_at: in ticks, never 0. */
+RUSTSCOPE_API uint64_t rustscope_task_clock(void);
 
 /*
  * What this thread has allocated: counted by the shim where it is loaded, else by whoever calls
@@ -1032,6 +1040,8 @@ RS_DISABLED_ void rustscope_task_begin(struct rustscope_task *task, struct rusts
 RS_DISABLED_ void rustscope_task_poll_enter(struct rustscope_task *task) { (void)task; }
 RS_DISABLED_ void rustscope_task_poll_exit(struct rustscope_task *task, int ready) { (void)task, (void)ready; }
 RS_DISABLED_ void rustscope_task_wake(struct rustscope_task *task) { (void)task; }
+RS_DISABLED_ void rustscope_task_wake_at(struct rustscope_task *task, uint64_t ticks) { (void)task, (void)ticks; }
+RS_DISABLED_ uint64_t rustscope_task_clock(void) { return 1; }
 RS_DISABLED_ void rustscope_task_end(struct rustscope_task *task, int cancelled) { (void)task, (void)cancelled; }
 RS_DISABLED_ struct rustscope_allocations rustscope_allocated(void)
 {

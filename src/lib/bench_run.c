@@ -69,6 +69,7 @@ struct run {
     atomic_int gate;   /* of new threads, until all are there: 1 go on, -1 end */
     atomic_uint ready; /* workers that came through the barrier: they start together */
     bool stop;
+    uint64_t batch; /* most iterations of one call; 0: no limit */
     uint64_t warmup_iterations;
     uint64_t measured_bytes, measured_blocks;
     double spent_ns; /* with setups, and how many iterations in it; 0 without batches */
@@ -136,8 +137,8 @@ static void run_batch(struct worker *w)
 /* All threads run ITERATIONS, in batches as the setup wants them. The mean over the threads, in ns; negative: give up. */
 static double measure(struct run *run, uint64_t iterations)
 {
-    uint64_t batch = run->config->batch ? run->config->batch : iterations, left = iterations;
-    uint64_t begin_ns = run->config->batch ? rs_clock_mono_ns() : 0;
+    uint64_t batch = run->batch ? run->batch : iterations, left = iterations;
+    uint64_t begin_ns = run->batch ? rs_clock_mono_ns() : 0;
     double ticks = 0;
 
     while (left) {
@@ -164,10 +165,12 @@ static double measure(struct run *run, uint64_t iterations)
         }
         left -= now;
     }
-    if (run->config->batch) {
+    if (begin_ns) {
         run->spent_ns += (double)(rs_clock_mono_ns() - begin_ns);
         run->spent_iterations += (double)iterations;
     }
+    if (!run->config->batch)
+        run->batch = run->workers[0].bench.batch; /* the function knows since its first call, which is of one iteration */
     return ticks / run->threads * run->ns_per_tick;
 }
 
@@ -178,7 +181,7 @@ static uint64_t affordable(const struct run *run, uint64_t iterations, double wi
 
     if ((double)iterations <= most)
         return iterations;
-    return most > (double)run->config->batch ? (uint64_t)most : run->config->batch;
+    return most > (double)run->batch ? (uint64_t)most : run->batch;
 }
 
 /* ---- threads ---- */
@@ -528,9 +531,10 @@ static int measured(struct run *run, struct rs_bench_result *out)
 int rs_bench_measure(const struct rustscope_bench_config *config, rustscope_bench_fn fn, void *ctx,
                      struct rs_bench_result *out)
 {
-    struct run run = {.config = config, .fn = fn, .ctx = ctx, .threads = config->threads ? config->threads : 1};
+    struct run run = {.config = config, .fn = fn, .ctx = ctx, .batch = config->batch};
     int rc;
 
+    run.threads = config->threads ? config->threads : 1;
     if (!fn || run.threads > THREADS_MAX)
         return -EINVAL;
     rs_init();

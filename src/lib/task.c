@@ -6,6 +6,7 @@
  * polls, busy time and the longest poll are the node's own figures (snapshot.c).
  */
 #include <rustscope.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -109,10 +110,28 @@ void rustscope_task_poll_exit(struct rustscope_task *task, int ready)
     task->polls++;
 }
 
+/* It has been ready to go on since the first wake. */
+void rustscope_task_wake_at(struct rustscope_task *task, uint64_t ticks)
+{
+    uint64_t none = 0;
+
+    if (task->site)
+        __atomic_compare_exchange_n(&task->wake_ticks, &none, ticks, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
 void rustscope_task_wake(struct rustscope_task *task)
 {
-    if (task->site)
-        __atomic_store_n(&task->wake_ticks, rs_clock_ticks(), __ATOMIC_RELEASE);
+    if (task->site && !RS_LOAD_(task->wake_ticks))
+        rustscope_task_wake_at(task, rs_clock_ticks());
+}
+
+uint64_t rustscope_task_clock(void)
+{
+    uint64_t ticks;
+
+    rs_init(); /* which chooses the clock */
+    ticks = rs_clock_ticks();
+    return ticks ? ticks : 1;
 }
 
 void rustscope_task_end(struct rustscope_task *task, int cancelled)

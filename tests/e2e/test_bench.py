@@ -179,3 +179,54 @@ def test_disabled_there_is_nothing_to_run(tmp_path):
     subprocess.run(["gcc", "-O2", "-DRUSTSCOPE_DISABLED", f"-I{ROOT / 'include'}", str(EXAMPLE), "-o", str(tmp_path / "bench")], check=True)
     ended = subprocess.run([str(tmp_path / "bench")], capture_output=True, text=True)
     assert ended.returncode == 2 and "RUSTSCOPE_DISABLED" in ended.stdout
+
+
+BATCHED = """
+#include <rustscope.h>
+#include <stdio.h>
+
+static uint64_t most_told, most_asked;
+
+static void work(uint64_t rounds)
+{
+    for (uint64_t i = 0; i < rounds; i++)
+        rustscope_black_box(i);
+}
+
+RS_BENCH("told", RS_BENCH_BATCH(50), RS_BENCH_TIME_MS(20), RS_BENCH_SAMPLES(10))
+{
+    most_told = RS_BENCH_ITERATIONS > most_told ? RS_BENCH_ITERATIONS : most_told;
+    RS_BENCH_LOOP {
+        work(1000);
+    }
+}
+
+RS_BENCH("asked", RS_BENCH_TIME_MS(20), RS_BENCH_SAMPLES(10))
+{
+    rs_bench->batch = 70;
+    most_asked = RS_BENCH_ITERATIONS > most_asked ? RS_BENCH_ITERATIONS : most_asked;
+    RS_BENCH_LOOP {
+        work(1000);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int rc = rustscope_bench_main(argc, argv);
+
+    fprintf(stderr, "%u %u\\n", (unsigned)most_told, (unsigned)most_asked);
+    return rc;
+}
+"""
+
+
+def test_no_call_is_given_more_iterations_than_its_batch(build, tmp_path):
+    source, program = tmp_path / "batched.c", tmp_path / "batched"
+    source.write_text(BATCHED)
+    library = build / "lib" / "librustscope.a"
+    subprocess.run(["gcc", "-O2", f"-I{ROOT / 'include'}", source, library, "-lpthread", "-o", program], check=True)
+    ended = subprocess.run([program, "--json"], capture_output=True, text=True, check=True)
+    assert ended.stderr.split() == ["50", "70"]
+    found = results(ended.stdout)
+    # A sample is of several batches all the same.
+    assert found["told"]["iterations"] > 10 * 50 and found["asked"]["iterations"] > 10 * 70

@@ -1,5 +1,6 @@
 """Rust programs under `rustscope -- cargo …`: the program is profiled, and cargo and rustc are set apart from it."""
 
+import json
 import os
 import pathlib
 import re
@@ -54,6 +55,39 @@ rustscope::benchmark_main!();
 """
 
 
+WRITES = r'''
+use rustscope::{profile, profile_scope, Snapshot};
+use std::time::Duration;
+
+#[profile]
+fn recursive(depth: u32) -> u32 {
+    profile_scope!("quote \" and \\ and \u{1F980}");
+    if depth == 0 { 0 } else { 1 + recursive(depth - 1) }
+}
+
+fn main() {
+    rustscope::set_session_name("round trip \u{e9}").unwrap();
+    rustscope::add_tag("twice").unwrap();
+    rustscope::add_tag("twice").unwrap();
+    rustscope::set_label("commit", "c0ffee").unwrap();
+    rustscope::set_budget("slow", Duration::from_millis(1)).unwrap();
+    for _ in 0..5 {
+        recursive(3);
+    }
+    for ms in 1..4 {
+        rustscope::profile_block!("slow", std::thread::sleep(Duration::from_millis(ms)));
+    }
+    for f in Snapshot::take().unwrap().functions() {
+        println!(
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}",
+            f.name, f.calls, f.max_depth, f.total_ns, f.min_ns, f.max_ns, f.budget_violations
+        );
+    }
+    rustscope::write_json(std::env::args().nth(1).unwrap()).unwrap();
+}
+'''
+
+
 @pytest.fixture(scope="module")
 def crate(tmp_path_factory):
     """A small crate with a program and a benchmark; what it needs is built, the program itself is not."""
@@ -61,9 +95,11 @@ def crate(tmp_path_factory):
     (folder / "src").mkdir()
     (folder / "benches").mkdir()
     (folder / "src" / "main.rs").write_text(MAIN)
+    (folder / "src" / "bin").mkdir()
+    (folder / "src" / "bin" / "writes.rs").write_text(WRITES)
     (folder / "benches" / "all.rs").write_text(BENCH)
     (folder / "Cargo.toml").write_text(
-        '[package]\nname = "spinner"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n'
+        '[package]\nname = "spinner"\nversion = "0.1.0"\nedition = "2021"\ndefault-run = "spinner"\n[workspace]\n'
         f'[dependencies]\nrustscope = {{ path = "{ROOT / "rust" / "rustscope"}" }}\n'
         "[profile.release]\ndebug = true\n[profile.bench]\ndebug = true\n"
         '[[bench]]\nname = "all"\nharness = false\n'
@@ -119,3 +155,28 @@ def test_cargo_bench_profiles_the_benchmarks(record, crate):
     assert [b["name"] for b in session["benchmarks"]] == ["spin"]
     assert "all" in user_modules(session)
     assert not [m for m in user_modules(session) if TOOLS.search(m)]
+
+
+def test_a_snapshot_and_the_json_that_is_written_say_the_same(crate, validator, rustscope, tmp_path):
+    out = tmp_path / "out.json"
+    command = ["cargo", "run", "--release", "--offline", "--quiet", "--bin", "writes", "--", out]
+    ran = subprocess.run(command, cwd=crate, capture_output=True, text=True, env=environment())
+    assert ran.returncode == 0, ran.stderr
+    session = json.loads(out.read_text())
+    validator.validate(session)
+    meta = session["meta"]
+    assert (meta["name"], meta["tags"], meta["labels"]) == ("round trip \u00e9", ["twice"], {"commit": "c0ffee"})
+    scopes = session["scopes"]
+    lines = [line.split("\t") for line in ran.stdout.splitlines()]
+    assert {line[0] for line in lines} >= {"writes::recursive", 'quote " and \\ and \U0001f980', "slow"}
+    for name, calls, depth, total, least, most, over in lines:
+        rows = [i for i, n in enumerate(scopes["name"]) if session["strings"][n] == name]
+        assert sum(scopes["calls"][i] for i in rows) == int(calls), name
+        assert max(scopes["max_depth"][i] for i in rows) == int(depth), name
+        assert sum(scopes["budget_violations"][i] for i in rows) == int(over), name
+        assert min(scopes["min_ns"][i] for i in rows) == pytest.approx(float(least), abs=1.5), name
+        assert max(scopes["max_ns"][i] for i in rows) == pytest.approx(float(most), rel=1e-6, abs=1.5), name
+        if len(rows) == 1:
+            assert scopes["total_ns"][rows[0]] == pytest.approx(float(total), rel=1e-6, abs=1.5), name
+    read = subprocess.run([rustscope, "report", out], capture_output=True, text=True, env=environment())
+    assert read.returncode == 0, read.stderr

@@ -128,6 +128,37 @@ START_TEST(a_wake_during_the_poll_counts_from_its_end)
 }
 END_TEST
 
+START_TEST(of_several_wakes_the_first_counts_and_it_may_be_told_later)
+{
+    struct rustscope_task task;
+    struct task_figures f;
+    uint64_t woken;
+
+    rustscope_reset();
+    RS_TASK_BEGIN(task, "woken twice");
+    rustscope_task_poll_enter(&task);
+    rustscope_task_poll_exit(&task, 0);
+    spin_ns(1000000);
+    rustscope_task_wake(&task);
+    spin_ns(2000000);
+    rustscope_task_wake(&task);
+    spin_ns(1000000);
+    rustscope_task_poll_enter(&task);
+    rustscope_task_poll_exit(&task, 0);
+    spin_ns(1000000);
+    woken = rustscope_task_clock();
+    spin_ns(2000000);
+    rustscope_task_wake_at(&task, woken);
+    rustscope_task_poll_enter(&task);
+    rustscope_task_poll_exit(&task, 1);
+    rustscope_task_end(&task, 0);
+    f = task_called("woken twice");
+    ck_assert_double_ge(f.scheduled_ns, 4.99e6);
+    ck_assert_double_ge(f.idle_ns, 1.99e6);
+    ck_assert_double_le(f.idle_ns, 3.5e6);
+}
+END_TEST
+
 START_TEST(scopes_nest_under_the_task_and_not_across_polls)
 {
     struct rustscope_task a, b;
@@ -259,6 +290,6 @@ START_TEST(switched_off_tasks_are_nothing)
 END_TEST
 
 SUITE("lib tasks", time_goes_to_busy_idle_and_scheduled, without_wakes_waiting_is_idle,
-      a_wake_during_the_poll_counts_from_its_end, scopes_nest_under_the_task_and_not_across_polls,
+      a_wake_during_the_poll_counts_from_its_end, of_several_wakes_the_first_counts_and_it_may_be_told_later, scopes_nest_under_the_task_and_not_across_polls,
       tasks_move_between_threads, wakes_come_from_any_thread_at_any_time,
       a_million_polls_and_unfinished_tasks_are_in_the_report, switched_off_tasks_are_nothing)

@@ -251,13 +251,13 @@ pub(crate) enum Arguments {
     Name(Literal),
 }
 
-pub(crate) fn arguments(attr: TokenStream, allow_skip: bool) -> Result<Arguments> {
+pub(crate) fn arguments(attr: TokenStream) -> Result<Arguments> {
     let tokens = unwrapped(attr);
     let span = tokens.first().map_or_else(Span::call_site, TokenTree::span);
 
     match tokens.as_slice() {
         [] => Ok(Arguments::Nothing),
-        [TokenTree::Ident(ident)] if allow_skip && ident.to_string() == "skip" => Ok(Arguments::Skip),
+        [TokenTree::Ident(ident)] if ident.to_string() == "skip" => Ok(Arguments::Skip),
         [TokenTree::Ident(ident), TokenTree::Punct(equals), TokenTree::Literal(text), ..]
             if ident.to_string() == "name" && equals.as_char() == '=' =>
         {
@@ -270,13 +270,12 @@ pub(crate) fn arguments(attr: TokenStream, allow_skip: bool) -> Result<Arguments
                 Some(more) => error(more.span(), "nothing follows the name"),
             }
         }
-        _ if allow_skip => error(span, "known here: `name = \"…\"` and `skip`"),
-        _ => error(span, "known here: `name = \"…\"`"),
+        _ => error(span, "known here: `name = \"…\"` and `skip`"),
     }
 }
 
 pub(crate) fn profile(attr: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let arguments = arguments(attr, true)?;
+    let arguments = arguments(attr)?;
 
     if let Arguments::Skip = arguments {
         return Ok(item);
@@ -323,8 +322,58 @@ fn unwrapped_outside(item: TokenStream) -> Vec<TokenTree> {
     all
 }
 
+/// `name = "…"` and settings, each at most once.
+struct Benchmark {
+    name: Option<Literal>,
+    settings: TokenStream, /* fields of the crate's Settings */
+}
+
+const SETTINGS: [&str; 6] = ["n", "range", "threads", "time_ms", "samples", "batch"];
+
+fn benchmark_arguments(attr: TokenStream) -> Result<Benchmark> {
+    let tokens = unwrapped(attr);
+    let mut found = Benchmark { name: None, settings: TokenStream::new() };
+    let mut seen = Vec::new();
+
+    for argument in tokens.split(|token| is_punct(Some(token), ',')).filter(|argument| !argument.is_empty()) {
+        let key = word(argument.first());
+        let span = argument[0].span();
+
+        if argument.len() < 3 || !is_punct(argument.get(1), '=') {
+            return error(span, format!("known here: `name = \"…\"`, {}", known_settings()));
+        }
+        if seen.contains(&key) {
+            return error(span, format!("`{}` is there twice", key));
+        }
+        match (key.as_str(), &argument[2]) {
+            ("name", TokenTree::Literal(text)) if argument.len() == 3 && text.to_string().starts_with(['"', 'r']) => {
+                found.name = Some(text.clone());
+            }
+            ("name", value) => return error(value.span(), "the name is a string: `name = \"…\"`"),
+            (setting, _) if SETTINGS.contains(&setting) => {
+                let list = ["n", "threads"].contains(&setting);
+
+                if list && !is_group(argument.get(2), Delimiter::Bracket) {
+                    return error(argument[2].span(), format!("`{}` is a list: `{} = [1, 2, 4]`", setting, setting));
+                }
+                found.settings.extend(argument[..1].iter().cloned());
+                found.settings.extend(ours(if list { ": &" } else { ":" }));
+                found.settings.extend(argument[2..].iter().cloned());
+                found.settings.extend(ours(","));
+            }
+            _ => return error(span, format!("known here: `name = \"…\"`, {}", known_settings())),
+        }
+        seen.push(key);
+    }
+    Ok(found)
+}
+
+fn known_settings() -> &'static str {
+    "`n = […]`, `range = (low, high, factor)`, `threads = […]`, `time_ms`, `samples`, `batch`"
+}
+
 pub(crate) fn benchmark(attr: TokenStream, item: TokenStream, enabled: bool) -> Result<TokenStream> {
-    let arguments = arguments(attr, false)?;
+    let arguments = benchmark_arguments(attr)?;
     let function = match Function::parse(unwrapped_outside(item.clone()))? {
         Some(function) => function,
         None => return error(Span::call_site(), "this function has no body to measure"),
@@ -337,10 +386,8 @@ pub(crate) fn benchmark(attr: TokenStream, item: TokenStream, enabled: bool) -> 
     if !enabled {
         return Ok([ours("#[allow(dead_code)]"), all].into_iter().collect());
     }
-    let name = match arguments {
-        Arguments::Name(text) => TokenStream::from(TokenTree::from(text)),
-        _ => TokenStream::from(TokenTree::from(Literal::string(&function.name))),
-    };
+    let name = arguments.name.unwrap_or_else(|| Literal::string(&function.name));
+    let name = TokenStream::from(TokenTree::from(name));
     let takes_bencher = !function.parameters.is_empty();
     let mut text = name;
     let mut call = TokenStream::new();
@@ -363,7 +410,12 @@ pub(crate) fn benchmark(attr: TokenStream, item: TokenStream, enabled: bool) -> 
     inside.extend([TokenTree::from(braces(body, Span::mixed_site()))]);
     let mut entry = ours("::core::concat!");
     entry.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, text))]);
-    entry.extend(ours(", ::core::concat!(::core::file!(), \"\\0\"), ::core::line!(), &RUN"));
+    let mut settings = arguments.settings;
+    settings.extend(ours("..::rustscope::__private::Settings::NONE"));
+    entry.extend(ours(
+        ", ::core::concat!(::core::file!(), \"\\0\"), ::core::line!(), &RUN, ::rustscope::__private::Settings",
+    ));
+    entry.extend([TokenTree::from(braces(settings, Span::mixed_site()))]);
     inside.extend(ours("static RUN: ::rustscope::__private::Run = ::rustscope::__private::Run(run);"));
     inside.extend(ours("static ENTRY: ::rustscope::__private::BenchEntry = ::rustscope::__private::BenchEntry::new"));
     inside.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, entry))]);

@@ -63,6 +63,60 @@ impl Bencher {
         drop(black_box(body()));
     }
 
+    /// Runs `body` on inputs of its own, which `setup` makes before the time begins; what `body` returns is dropped after
+    /// it has ended. Once in each benchmark. At most `#[benchmark(batch = …)]` inputs, or 1,000, exist at the same time.
+    ///
+    /// ```
+    /// use rustscope::{benchmark, Bencher};
+    ///
+    /// #[benchmark]
+    /// fn sort(b: &mut Bencher) {
+    ///     let numbers: Vec<u32> = (0..100).rev().collect();
+    ///     b.iter_batched(|| numbers.clone(), |mut copy| {
+    ///         copy.sort_unstable();
+    ///         copy
+    ///     });
+    /// }
+    /// ```
+    #[inline(always)]
+    pub fn iter_batched<I, R>(&mut self, setup: impl FnMut() -> I, mut body: impl FnMut(I) -> R) {
+        let count = self.batch(1000) as usize;
+        let inputs: Vec<I> = std::iter::repeat_with(setup).take(count).collect();
+        let mut results = Vec::with_capacity(count);
+        let mut inputs = inputs.into_iter();
+
+        self.iter(|| results.extend(inputs.next().map(|input| body(black_box(input)))));
+        drop(black_box(results));
+    }
+
+    /// How many inputs to make for this call; no more than MOST for the next ones.
+    fn batch(&mut self, most: u64) -> u64 {
+        let _ = most;
+        #[cfg(feature = "enabled")]
+        {
+            self.bench.batch = most;
+            self.bench.iterations
+        }
+        #[cfg(not(feature = "enabled"))]
+        1
+    }
+
+    /// The parameter of this run, one of `#[benchmark(n = […])]` or of its `range`; 0 without one.
+    pub fn n(&self) -> i64 {
+        #[cfg(feature = "enabled")]
+        return self.bench.n;
+        #[cfg(not(feature = "enabled"))]
+        0
+    }
+
+    /// Which thread of this run calls, from 0: there are several with `#[benchmark(threads = […])]`.
+    pub fn thread(&self) -> u32 {
+        #[cfg(feature = "enabled")]
+        return self.bench.thread;
+        #[cfg(not(feature = "enabled"))]
+        0
+    }
+
     /// What one iteration handles, for the throughput.
     pub fn bytes(&mut self, bytes: u64) {
         let _ = bytes;
@@ -84,7 +138,24 @@ impl Bencher {
 
 /// A benchmark that [`bench_main`] knows: static, made by `#[benchmark]`.
 #[cfg(feature = "enabled")]
-pub struct Entry(UnsafeCell<ffi::BenchEntry>);
+pub struct Entry(UnsafeCell<ffi::BenchEntry>, Settings);
+
+/// What stands in `#[benchmark(…)]`. Zero and empty: as the runner likes it.
+#[cfg(feature = "enabled")]
+#[derive(Clone, Copy)]
+pub struct Settings {
+    pub n: &'static [i64],
+    pub range: (i64, i64, i64),
+    pub threads: &'static [u32],
+    pub time_ms: u64,
+    pub samples: u32,
+    pub batch: u64,
+}
+
+#[cfg(feature = "enabled")]
+impl Settings {
+    pub const NONE: Settings = Settings { n: &[], range: (0, 0, 0), threads: &[], time_ms: 0, samples: 0, batch: 0 };
+}
 
 /// What it runs: behind a name, since constants of Rust 1.63 may not speak of `&mut`.
 #[cfg(feature = "enabled")]
@@ -95,8 +166,16 @@ unsafe impl Sync for Entry {}
 
 #[cfg(feature = "enabled")]
 impl Entry {
-    pub const fn new(name: &'static str, file: &'static str, line: u32, run: &'static Run) -> Entry {
-        Entry(UnsafeCell::new(ffi::BenchEntry {
+    pub const fn new(
+        name: &'static str,
+        file: &'static str,
+        line: u32,
+        run: &'static Run,
+        settings: Settings,
+    ) -> Entry {
+        assert!(settings.n.len() <= 32, "at most 32 values of n");
+        assert!(settings.threads.len() <= 16, "at most 16 numbers of threads");
+        let entry = UnsafeCell::new(ffi::BenchEntry {
             name: name.as_ptr() as *const c_char,
             file: file.as_ptr() as *const c_char,
             line,
@@ -124,12 +203,37 @@ impl Entry {
             n: [0; 32],
             threads: [0; 16],
             next: ptr::null_mut(),
-        }))
+        });
+
+        Entry(entry, settings)
     }
 
     /// At the start of the program.
     pub fn register(&'static self) {
-        unsafe { ffi::rustscope_bench_register(self.0.get()) }
+        let (entry, settings) = (self.0.get(), &self.1);
+        let (low, high, factor) = settings.range;
+        let mut wrong = 0;
+
+        unsafe {
+            for n in settings.n {
+                wrong |= ffi::rustscope_bench_add_n(entry, *n);
+            }
+            if factor != 0 {
+                wrong |= ffi::rustscope_bench_add_range(entry, low, high, factor);
+            }
+            for threads in settings.threads {
+                wrong |= ffi::rustscope_bench_add_threads(entry, *threads);
+            }
+            wrong |= ffi::rustscope_bench_set(entry, settings.time_ms, settings.samples, settings.batch);
+            ffi::rustscope_bench_register(entry);
+        }
+        if wrong != 0 {
+            eprintln!(
+                "rustscope: some settings of {} are left out: a range is (low, high, factor) with 1 <= low <= high and \
+                 factor >= 2, threads are 1 or more, and there are at most 32 values of n",
+                unsafe { std::ffi::CStr::from_ptr((*entry).name) }.to_string_lossy()
+            );
+        }
     }
 }
 

@@ -102,7 +102,8 @@ pub struct Bench {
     pub loops: u32,
     pub open: u32,
     pub own_loop: u32,
-    pub reserved: [u64; 4],
+    pub batch: u64,
+    pub reserved: [u64; 3],
 }
 
 pub type BenchFn = unsafe extern "C" fn(*mut Bench);
@@ -157,7 +158,9 @@ extern "C" {
     pub fn rustscope_task_begin(task: *mut Task, site: *mut Site);
     pub fn rustscope_task_poll_enter(task: *mut Task);
     pub fn rustscope_task_poll_exit(task: *mut Task, ready: c_int);
+    pub fn rustscope_task_wake_at(task: *mut Task, ticks: u64);
     pub fn rustscope_task_end(task: *mut Task, cancelled: c_int);
+    pub fn rustscope_task_clock() -> u64;
     pub fn rustscope_allocated() -> Allocations;
     pub fn rustscope_count_allocation(bytes: usize);
 
@@ -187,6 +190,10 @@ extern "C" {
     pub fn rustscope_bench_start(bench: *mut Bench) -> u64;
     pub fn rustscope_bench_stop(bench: *mut Bench);
     pub fn rustscope_bench_register(entry: *mut BenchEntry);
+    pub fn rustscope_bench_add_n(entry: *mut BenchEntry, n: i64) -> c_int;
+    pub fn rustscope_bench_add_range(entry: *mut BenchEntry, low: i64, high: i64, factor: i64) -> c_int;
+    pub fn rustscope_bench_add_threads(entry: *mut BenchEntry, threads: u32) -> c_int;
+    pub fn rustscope_bench_set(entry: *mut BenchEntry, time_ms: u64, samples: u32, batch: u64) -> c_int;
     pub fn rustscope_bench_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
 }
 

@@ -9,6 +9,8 @@ mod report;
 mod scope;
 #[cfg(feature = "enabled")]
 mod task;
+#[cfg(feature = "enabled")]
+mod wake;
 
 pub use alloc::TrackingAllocator;
 pub use bench::{bench_main, black_box, Bencher};
@@ -73,6 +75,10 @@ pub use rustscope_macros::profile_all;
 /// A benchmark, run by [`benchmark_main!`]. A function without parameters is measured whole, its value kept from the
 /// optimiser; one that takes a [`Bencher`] prepares, and measures what it gives to [`Bencher::iter`].
 ///
+/// Settings: `name = "…"`; `n = […]` or `range = (low, high, factor)`, a run with each value, in the table with the
+/// complexity that fits them best; `threads = […]`, a run in so many threads at once; `time_ms`, to measure for (500);
+/// `samples` (100); `batch`, at most so many iterations for each call of the function.
+///
 /// ```no_run
 /// use rustscope::{benchmark, Bencher};
 ///
@@ -90,6 +96,12 @@ pub use rustscope_macros::profile_all;
 ///         copy.sort_unstable();
 ///         copy
 ///     });
+/// }
+///
+/// #[benchmark(range = (8, 4096, 8), threads = [1, 2], samples = 50)] // 8, 64, 512 and 4096; each in one thread and in two
+/// fn sum(b: &mut Bencher) {
+///     let numbers = vec![1u64; b.n() as usize];
+///     b.iter(|| numbers.iter().sum::<u64>());
 /// }
 ///
 /// rustscope::benchmark_main!();
@@ -238,7 +250,7 @@ macro_rules! __site {
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod __private {
-    pub use crate::bench::{Entry as BenchEntry, Run};
+    pub use crate::bench::{Entry as BenchEntry, Run, Settings};
     pub use crate::scope::{Open, Scope, Site};
     pub use crate::task::Profiled;
 

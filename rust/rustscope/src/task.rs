@@ -2,6 +2,7 @@
 
 use crate::ffi;
 use crate::scope::Site;
+use crate::wake::Wakes;
 use std::future::Future;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll};
 /// A future whose polls are measured: made by `#[profile]` on an `async fn` and by
 /// [`profile_future!`](crate::profile_future).
 ///
-/// Busy time is the time inside of polls; what lies between them is idle. Dropped before it is ready it counts as
+/// Busy time is the time inside of polls. Between them it is scheduled from when its waker was used, and idle before. Dropped before it is ready it counts as
 /// cancelled. It may move between threads; scopes inside of a poll appear below it.
 ///
 /// ```
@@ -27,6 +28,7 @@ use std::task::{Context, Poll};
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Profiled<F> {
     task: MaybeUninit<ffi::Task>,
+    wakes: Wakes,
     done: bool,
     future: F,
 }
@@ -51,7 +53,7 @@ impl<F> Profiled<F> {
         let mut task = MaybeUninit::uninit();
 
         unsafe { ffi::rustscope_task_begin(task.as_mut_ptr(), site.as_ptr()) };
-        Profiled { task, done: false, future }
+        Profiled { task, wakes: Wakes::new(), done: false, future }
     }
 }
 
@@ -63,13 +65,24 @@ impl<F: Future> Future for Profiled<F> {
         // `future` is pinned with us and never moved; the rest is not pinned.
         let this = unsafe { self.get_unchecked_mut() };
 
+        if unsafe { (*this.task.as_ptr()).site.is_null() } {
+            return unsafe { Pin::new_unchecked(&mut this.future) }.poll(context);
+        }
+        let woken = this.wakes.take();
+        if woken != 0 {
+            unsafe { ffi::rustscope_task_wake_at(this.task.as_mut_ptr(), woken) };
+        }
         unsafe { ffi::rustscope_task_poll_enter(this.task.as_mut_ptr()) };
         let mut polling = Polling(&mut this.task, false);
-        let result = unsafe { Pin::new_unchecked(&mut this.future) }.poll(context);
+        let future = unsafe { Pin::new_unchecked(&mut this.future) };
+        let result = this.wakes.poll(context, |context| future.poll(context));
 
         polling.1 = result.is_ready();
         drop(polling);
-        this.done |= result.is_ready();
+        if result.is_ready() {
+            this.done = true;
+            this.wakes.let_go();
+        }
         result
     }
 }

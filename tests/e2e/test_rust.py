@@ -166,6 +166,7 @@ def test_a_snapshot_and_the_json_that_is_written_say_the_same(crate, validator, 
     validator.validate(session)
     meta = session["meta"]
     assert (meta["name"], meta["tags"], meta["labels"]) == ("round trip \u00e9", ["twice"], {"commit": "c0ffee"})
+    # Times differ by what the clock has been calibrated meanwhile.
     scopes = session["scopes"]
     lines = [line.split("\t") for line in ran.stdout.splitlines()]
     assert {line[0] for line in lines} >= {"writes::recursive", 'quote " and \\ and \U0001f980', "slow"}
@@ -174,9 +175,9 @@ def test_a_snapshot_and_the_json_that_is_written_say_the_same(crate, validator, 
         assert sum(scopes["calls"][i] for i in rows) == int(calls), name
         assert max(scopes["max_depth"][i] for i in rows) == int(depth), name
         assert sum(scopes["budget_violations"][i] for i in rows) == int(over), name
-        assert min(scopes["min_ns"][i] for i in rows) == pytest.approx(float(least), abs=1.5), name
-        assert max(scopes["max_ns"][i] for i in rows) == pytest.approx(float(most), rel=1e-6, abs=1.5), name
+        assert min(scopes["min_ns"][i] for i in rows) == pytest.approx(float(least), rel=1e-4, abs=1.5), name
+        assert max(scopes["max_ns"][i] for i in rows) == pytest.approx(float(most), rel=1e-4, abs=1.5), name
         if len(rows) == 1:
-            assert scopes["total_ns"][rows[0]] == pytest.approx(float(total), rel=1e-6, abs=1.5), name
+            assert scopes["total_ns"][rows[0]] == pytest.approx(float(total), rel=1e-4, abs=1.5), name
     read = subprocess.run([rustscope, "report", out], capture_output=True, text=True, env=environment())
     assert read.returncode == 0, read.stderr

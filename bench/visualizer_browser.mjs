@@ -6,7 +6,7 @@
  *
  *     (cd visualizer && npm ci && npm run build) && RUSTSCOPE=build/release/bin/rustscope node bench/visualizer_browser.mjs [PAIRS [load|frames|brush|report]…]
  *
- * Pairs alternate (speedscope, RustScope, speedscope, …), each in a fresh browser; medians are printed. "First painted
+ * Pairs alternate (speedscope, RustScope, speedscope, …), each in a fresh browser that has come to rest; medians are printed. "First painted
  * frame" is the first drawing call on the page's canvas: a WebGL draw there, putImageData here. Memory is the resident
  * set of the renderer process. Without a GPU speedscope's WebGL runs in software, so read the ratio of loading and the
  * absolute numbers of ours, not the ratio of frames.
@@ -16,6 +16,7 @@ import { createServer } from 'node:http';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const visualizer = fileURLToPath(new URL('../visualizer/', import.meta.url));
@@ -78,12 +79,16 @@ function instrument() {
   };
 }
 
+/** A browser goes on starting for a while after its first page is there, on all cores: that is no page's loading time. */
+const STARTED_MS = 2500;
+
 async function inBrowser(address, run, options = {}) {
   const browser = await startBrowser(options);
   try {
     const page = await browser.context.newPage();
     page.setDefaultTimeout(120_000);
     await page.addInitScript(instrument);
+    await sleep(STARTED_MS);
     await page.goto(address);
     return await run(page, browser);
   } finally {
@@ -206,6 +211,7 @@ if (wanted('report')) {
     size = statSync(path).size;
     const page = await browser.context.newPage();
     await page.addInitScript(instrument);
+    await sleep(STARTED_MS);
     await page.goto(pathToFileURL(path).href, { waitUntil: 'commit' });
     reports.push(await page.waitForFunction(() => globalThis.rustscope?.tab?.main && !globalThis.rustscope.tab.busy && performance.now(), null, { polling: 20 }).then((handle) => handle.jsonValue()));
     await browser.close();

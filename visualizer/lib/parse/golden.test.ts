@@ -5,8 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { exportView } from '../export/export';
 import { gatherFacts } from '../insights/facts';
 import { runRules } from '../insights/rules';
-import { open, request } from '../testing';
+import { LAYER_DEP, LAYER_USER, type PresetName, type Transform } from '../model/types';
+import { lines, open, request } from '../testing';
 import type { Engine } from '../view/engine';
+import { PRESET_NAMES } from '../view/rules';
 
 async function shop(): Promise<Engine> {
   return open(new Uint8Array(readFileSync(new URL('../../../tests/golden/session_shop.json.gz', import.meta.url))), 'session_shop.json.gz');
@@ -77,5 +79,45 @@ describe('a session that the CLI wrote', () => {
       const again = await open(await exportView(engine, request({ metric: 'cpu' }), format, 'x', true).text());
       expect(again.view(request()).value[0]).toBe(view.value[0]);
     }
+  });
+});
+
+/** tests/golden/plumbing.rs tells what was recorded; by two compilers, which name things differently. */
+describe.each(['1.63', '1.95'])('rayon, futures and tokio at work, built by rustc %s', (rustc) => {
+  const CRATES: Record<PresetName, RegExp> = { tokio: /^(tokio|mio)/, rayon: /^(rayon|crossbeam)/, futures: /^(futures|pin_)/ };
+  const OURS = ['plumbing::crunch', 'plumbing::compare', 'plumbing::in_parallel', 'plumbing::in_futures', 'plumbing::in_tokio', 'plumbing::serve::{{closure}}', 'plumbing::step::{{closure}}'];
+  const recorded = async (): Promise<Engine> => open(new Uint8Array(readFileSync(new URL(`../../../tests/golden/session_plumbing_${rustc}.json.gz`, import.meta.url))), 'session_plumbing.json.gz');
+  /** Names that a view shows, by the crate that the CLI found for them. */
+  function shown(engine: Engine, transforms: readonly Transform[]): { names: string[]; of(crates: RegExp): string[]; total: number } {
+    const { tables, status } = engine.view(request({ metric: 'cpu', tables: true, transforms }));
+    const functions = Array.from(tables!.functions.key);
+    const names = functions.map((f) => engine.funcs.names[f]);
+    return { names, total: status.shown, of: (crates) => names.filter((_, i) => crates.test(engine.crates[engine.funcs.crate[functions[i]]] ?? '')) };
+  }
+
+  test.each(PRESET_NAMES)('the preset of %s hides all of its crates and their drop glue, and nothing else', async (preset) => {
+    const engine = await recorded();
+    const before = shown(engine, []);
+    const after = shown(engine, [{ kind: 'preset', preset }]);
+    expect(before.of(CRATES[preset]).length).toBeGreaterThan(10);
+    expect(after.of(CRATES[preset])).toEqual([]);
+    expect(after.names.filter((name) => /drop_in_place/.test(name) && name.split('<')[1].replace(/^<*/, '').match(CRATES[preset]))).toEqual([]);
+    expect(after.total).toBe(before.total);
+    const futuresOfCore = (name: string): boolean => /^<?core::(future|pin|task)::|as core::future::/.test(name);
+    const gone = before.names.filter((name) => !after.names.includes(name) && !before.of(CRATES[preset]).includes(name));
+    expect(gone.filter((name) => !(preset === 'futures' && futuresOfCore(name)) && !name.startsWith('core::ptr::drop_in_place<'))).toEqual([]);
+    for (const name of OURS) {
+      expect(before.names, name).toContain(name);
+      expect(share(engine, name, { transforms: [{ kind: 'preset', preset }] }), name).toBeCloseTo(share(engine, name), 9);
+    }
+  });
+
+  test('with all three presets the program stands below its threads', async () => {
+    const engine = await recorded();
+    const view = engine.view(request({ metric: 'cpu', layers: (1 << LAYER_USER) | (1 << LAYER_DEP), transforms: PRESET_NAMES.map((preset) => ({ kind: 'preset', preset })) }));
+    const callers = new Set(lines(engine, view).map((line) => /([^;]*);plumbing::crunch/.exec(line)?.[1]).filter(Boolean));
+    expect([...callers].filter((name) => !name!.startsWith('plumbing::'))).toEqual([]);
+    expect(callers).toContain('plumbing::serve::{{closure}}');
+    expect(callers).toContain('plumbing::step::{{closure}}');
   });
 });

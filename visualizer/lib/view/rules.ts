@@ -46,12 +46,29 @@ export interface Rules {
   readonly identity: boolean;
 }
 
-/** Frames that only move work about; their names are matched whole path prefix by prefix. */
+/** Crates that only move work about. */
+const PLUMBING: Record<PresetName, string> = {
+  tokio: 'tokio|tokio_util|mio|async_task',
+  rayon: 'rayon|rayon_core|crossbeam_deque|crossbeam_epoch',
+  futures: 'futures|futures_(?:util|core|channel|executor|task|sink|io)|pin_project|pin_project_lite',
+};
+
+/**
+ * What is a crate's by its name: paths and methods, also of types inside of functions (`<<a::B as T>::f::C>::g`), its
+ * traits on whatever type (`<&L as a::T>::f`; on a type of the user's it is the user's code), and its types' drop glue.
+ */
+function ownedBy(crates: string): RegExp[] {
+  return [
+    new RegExp(`^<*(?:${crates})::`),
+    new RegExp(`^<&?(?:mut )?[A-Z]\\w* as (?:${crates})::`),
+    new RegExp(`^core::ptr::drop_in_place(?:::)?<(?:(?:core|alloc|std)::[\\w:]+<)*<*(?:${crates})::`),
+  ];
+}
+
 const PRESETS: Record<PresetName, readonly RegExp[]> = {
-  tokio: [/^<?(tokio|tokio_util|mio|async_task)::/, /^<(tokio|mio)\w*::.* as /],
-  rayon: [/^<?(rayon|rayon_core|crossbeam_deque|crossbeam_epoch)::/, /^<(rayon|rayon_core)::.* as /],
-  futures: [/^<?(futures|futures_util|futures_core|futures_channel|futures_executor|pin_project|pin_project_lite)::/, /^<(futures|futures_util)\w*::.* as /,
-    /^<?core::(future|pin|task)::/, /^<core::pin::Pin<.*> as core::future/, /^<.* as core::future::(future::Future|into_future::IntoFuture)>::/],
+  tokio: ownedBy(PLUMBING.tokio),
+  rayon: ownedBy(PLUMBING.rayon),
+  futures: [...ownedBy(PLUMBING.futures), /^<?core::(future|pin|task)::/, /^<.* as core::future::(future::Future|into_future::IntoFuture)>::/],
 };
 export const PRESET_NAMES: readonly PresetName[] = ['tokio', 'rayon', 'futures'];
 

@@ -76,11 +76,11 @@ describe('transforms', () => {
     expect(await show(recursive, { collapseRecursion: 'all' })).toEqual(['a 1', 'a;b;c 2', 'a;c 4']);
   });
   test('presets know the plumbing of their runtime and nothing else', async () => {
-    const stack = ['main', 'tokio::runtime::task::raw::poll', '<tokio::io::Foo as std::io::Read>::read', 'core::future::poll_fn', 'rayon_core::registry::WorkerThread::wait_until', 'futures_util::stream::next', 'tokio_postgres::query', 'app::tokio_helper'];
+    const stack = ['main', 'tokio::runtime::task::raw::poll', '<tokio::io::Foo as std::io::Read>::read', 'core::future::poll_fn', 'rayon_core::registry::WorkerThread::wait_until', 'futures_util::stream::next', 'tokio_postgres::query', '<tokio_postgres::Row as core::fmt::Debug>::fmt', '<app::Codec as tokio_util::codec::Decoder>::decode', '<&L as rayon_core::latch::Latch>::set', 'app::tokio_helper'];
     const shown = async (preset: 'tokio' | 'rayon' | 'futures'): Promise<string> => (await show(`${stack.join(';')} 1`, { transforms: [{ kind: 'preset', preset }] }))[0];
-    expect(await shown('tokio')).toBe('main;core::future::poll_fn;rayon_core::registry::WorkerThread::wait_until;futures_util::stream::next;tokio_postgres::query;app::tokio_helper 1');
+    expect(await shown('tokio')).toBe('main;core::future::poll_fn;rayon_core::registry::WorkerThread::wait_until;futures_util::stream::next;tokio_postgres::query;<tokio_postgres::Row as core::fmt::Debug>::fmt;<app::Codec as tokio_util::codec::Decoder>::decode;<&L as rayon_core::latch::Latch>::set;app::tokio_helper 1');
     expect(await shown('rayon')).not.toContain('rayon_core');
-    expect(await shown('futures')).toBe('main;tokio::runtime::task::raw::poll;<tokio::io::Foo as std::io::Read>::read;rayon_core::registry::WorkerThread::wait_until;tokio_postgres::query;app::tokio_helper 1');
+    expect(await shown('futures')).toBe('main;tokio::runtime::task::raw::poll;<tokio::io::Foo as std::io::Read>::read;rayon_core::registry::WorkerThread::wait_until;tokio_postgres::query;<tokio_postgres::Row as core::fmt::Debug>::fmt;<app::Codec as tokio_util::codec::Decoder>::decode;<&L as rayon_core::latch::Latch>::set;app::tokio_helper 1');
   });
 });
 

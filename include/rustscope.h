@@ -418,6 +418,12 @@ RUSTSCOPE_API int rustscope_bench_set(struct rustscope_bench_entry *entry, uint6
 
 /* Out-of-line twins of the inline begin and end. Each frame that was begun ends exactly once, innermost first. */
 RUSTSCOPE_API void rustscope_enter(struct rustscope_frame *frame, struct rustscope_site *site);
+
+/*
+ * What the first use of SITE does: its texts are copied and its id is filled. For languages where a name is known at
+ * run time only: a second site with that id is the same place. Returns the id; 0 when there are too many.
+ */
+RUSTSCOPE_API uint32_t rustscope_register_site(struct rustscope_site *site);
 RUSTSCOPE_API void rustscope_leave(struct rustscope_frame *frame);
 
 /* From here to rustscope_handle_end(), in any thread. Recorded below the root, with no part in others' self times. */
@@ -1036,6 +1042,11 @@ RS_DISABLED_ struct rustscope_handle rustscope_handle_begin(struct rustscope_sit
     return none;
 }
 RS_DISABLED_ void rustscope_handle_end(struct rustscope_handle *handle) { (void)handle; }
+RS_DISABLED_ uint32_t rustscope_register_site(struct rustscope_site *site)
+{
+    (void)site;
+    return 0;
+}
 RS_DISABLED_ void rustscope_task_begin(struct rustscope_task *task, struct rustscope_site *site) { (void)task, (void)site; }
 RS_DISABLED_ void rustscope_task_poll_enter(struct rustscope_task *task) { (void)task; }
 RS_DISABLED_ void rustscope_task_poll_exit(struct rustscope_task *task, int ready) { (void)task, (void)ready; }

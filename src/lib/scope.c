@@ -177,6 +177,20 @@ static struct rustscope_node *find_node(struct rustscope_site *site, uintptr_t f
     return node;
 }
 
+uint32_t rustscope_register_site(struct rustscope_site *site)
+{
+    int saved_errno = errno;
+    uint32_t id = 0;
+
+    /* In a signal handler that cut into a look-up nothing is registered. */
+    if (RS_THREAD_.state != RS_STATE_BUSY) {
+        rs_init();
+        id = rs_registry_site(site);
+    }
+    errno = saved_errno;
+    return id;
+}
+
 void RS_ABI_(rustscope_begin_slow)(struct rustscope_frame *frame, struct rustscope_site *site, uintptr_t sp)
 {
     struct rustscope_node *node;

@@ -35,7 +35,30 @@ fn allocate() -> Vec<u8> {
     Vec::with_capacity(100_000)
 }
 
+struct Shelf<T>(Vec<T>);
+
+impl<T: Copy + Into<u64>> Shelf<T> {
+    #[profile]
+    #[inline(never)]
+    fn weigh(&self) -> u64 {
+        (0..40_000_000u64).fold(7, |x, _| rustscope::black_box(x.wrapping_mul(self.0[0].into()) ^ 5))
+    }
+}
+
+trait Sorted {
+    fn sorted(&self) -> u64;
+}
+
+impl<T: Copy + Into<u64>> Sorted for Shelf<T> {
+    #[profile]
+    #[inline(never)]
+    fn sorted(&self) -> u64 {
+        (0..40_000_000u64).fold(9, |x, _| rustscope::black_box(x.wrapping_mul(self.0[0].into()) ^ 3))
+    }
+}
+
 fn main() {
+    rustscope::black_box(Shelf(vec![3u32]).weigh() ^ Shelf(vec![3u8]).sorted());
     for _ in 0..4 {
         hot(40_000_000);
         rustscope::black_box(allocate());
@@ -138,6 +161,9 @@ def test_cargo_run_profiles_the_program_and_sets_cargo_and_rustc_apart(record, c
     assert hot["calls"] == 4
     assert hot["layer"] == "user"
     assert hot["source"] == "both"
+    # Methods too, of generic types, and of traits: by the names that the compiler gives their symbols.
+    for name in ("spinner::Shelf<T>::weigh", "<spinner::Shelf<T> as spinner::Sorted>::sorted"):
+        assert (found[name]["calls"], found[name]["source"], found[name]["layer"]) == (1, "both", "user"), name
     assert "spinner" in user_modules(session)
     assert not [m for m in user_modules(session) if TOOLS.search(m)]
     # The shim is there, and the TrackingAllocator: nothing counts twice.

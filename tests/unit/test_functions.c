@@ -310,6 +310,42 @@ START_TEST(instrumented_functions_stay_and_join_their_sampled_half)
 }
 END_TEST
 
+START_TEST(rust_names_of_generic_functions_join_their_symbols)
+{
+    static const struct {
+        const char *name, *symbol;
+        bool same;
+    } cases[] = {
+        {"shop::Shelf<_>::weigh", "shop::Shelf<T>::weigh", true},
+        {"shop::Map<_, _>::get", "shop::Map<K,V>::get", true},
+        {"shop::Map<_,_>::get", "shop::Map<(A,B),fn() -> V>::get", true},
+        {"<shop::Shelf<_> as shop::Sorted>::sorted", "<shop::Shelf<T> as shop::Sorted>::sorted", true},
+        {"<&_ as shop::Sorted>::sorted", "<&T as shop::Sorted>::sorted", true},
+        {"shop::Shelf<_>::weigh", "shop::Shelf<T>::weight", false},
+        {"shop::Shelf<_>::weigh", "shop::Shelf<T,A>::weigh", false},
+        {"shop::Shelf<_>::weigh", "shop::Shelf", false},
+        {"shop::_>::weigh", "shop::T>::weigh", false},
+        {"a<_>", "a<b<c>,", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct function *own = calloc(1, sizeof(*own));
+
+        set_up();
+        sample(user(-1, cases[i].symbol), 0, 250);
+        own->name = strings_add_str(&s->strings, cases[i].name);
+        own->source = FUNCTION_INSTRUMENTED;
+        own->calls = 7;
+        s->functions = own;
+        s->function_count = 1;
+        functions_compute(s, &always);
+        ck_assert_msg(s->function_count == (cases[i].same ? 1 : 2), "%s and %s", cases[i].name, cases[i].symbol);
+        ck_assert_int_eq(function(cases[i].symbol)->source, cases[i].same ? FUNCTION_BOTH : FUNCTION_SAMPLED);
+        session_free(s);
+    }
+}
+END_TEST
+
 START_TEST(a_session_without_samples_has_no_functions)
 {
     set_up();
@@ -371,7 +407,7 @@ END_TEST
 SUITE("functions", self_adds_up_to_a_hundred_and_total_holds_what_is_called, recursion_counts_once_in_totals,
       frames_of_one_function_are_one_and_its_hottest_line_stands_for_it, the_profilers_time_is_out_of_every_percentage,
       a_window_counts_only_what_lies_in_it, a_spike_of_one_process_names_what_ran_in_it,
-      events_and_seconds_get_their_top_functions,
-      long_sessions_keep_to_six_hundred_snapshots, rollups_count_their_functions_and_allocations,
-      instrumented_functions_stay_and_join_their_sampled_half, a_session_without_samples_has_no_functions,
+      events_and_seconds_get_their_top_functions, long_sessions_keep_to_six_hundred_snapshots,
+      rollups_count_their_functions_and_allocations, instrumented_functions_stay_and_join_their_sampled_half,
+      rust_names_of_generic_functions_join_their_symbols, a_session_without_samples_has_no_functions,
       functions_beyond_the_bound_are_counted, windows_are_seconds_or_marks)

@@ -135,27 +135,38 @@ impl Function {
         Ok(Some(Function { tokens, name, name_span, is_const, is_async, parameters, returns, body }))
     }
 
-    /// The function again, its body measured in a site made by `Site::new(NAME, …)`, where NAME are tokens of a string.
-    pub fn measured(self, name: TokenStream, flags: u32) -> TokenStream {
+    /// The function again, its body measured: as NAME, a string, or as itself. Its own path is only known to the compiler,
+    /// which tells it when it is asked for the name of a function inside of it.
+    pub fn measured(self, name: Option<Literal>) -> TokenStream {
         let (inner, rest) = split_inner_attributes(self.body.stream());
+        let own_name = name.is_none();
         let mut body = inner;
+        let mut open = ours("__RUSTSCOPE_SITE");
 
         body.extend(ours("#[allow(dead_code)]"));
         body.extend(ours("static __RUSTSCOPE_SITE: ::rustscope::__private::Site ="));
-        body.extend(site(name, flags));
+        body.extend(site(name.unwrap_or_else(|| Literal::string(&self.name)), if own_name { OWN_NAME } else { 0 }));
         body.extend(ours(";"));
+        if own_name {
+            body.extend(ours("#[allow(dead_code)] fn __rustscope_here() {}"));
+            open.extend(ours(".inside(&__rustscope_here)"));
+        } else {
+            open = ours("&").into_iter().chain(open).collect();
+        }
         if self.is_async {
             let mut future = anchor_type(&self.returns);
+            let mut arguments = open;
 
             future.extend(rest);
-            body.extend(ours("::rustscope::__private::Profiled::at"));
-            let mut arguments = ours("&__RUSTSCOPE_SITE, async move");
+            arguments.extend(ours(", async move"));
             arguments.extend([TokenTree::from(braces(future, self.body.span()))]);
+            body.extend(ours("::rustscope::__private::Profiled::at"));
             body.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, arguments))]);
             body.extend(ours(".await"));
         } else {
-            body.extend(ours("let mut scope = ::rustscope::__private::Scope::new();"));
-            body.extend(ours("let _open = scope.enter(&__RUSTSCOPE_SITE);"));
+            body.extend(ours("let mut scope = ::rustscope::__private::Scope::new(); let _open = scope.enter"));
+            body.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, open))]);
+            body.extend(ours(";"));
             body.extend(rest);
         }
         let mut all: TokenStream = self.tokens.into_iter().collect();
@@ -210,8 +221,8 @@ fn anchor_type(returns: &[TokenTree]) -> TokenStream {
     anchor
 }
 
-fn site(name: TokenStream, flags: u32) -> TokenStream {
-    let mut text = name;
+fn site(name: Literal, flags: u32) -> TokenStream {
+    let mut text = TokenStream::from(TokenTree::from(name));
     let mut arguments = TokenStream::new();
     let mut call = ours("::rustscope::__private::Site::new");
 
@@ -226,24 +237,6 @@ fn site(name: TokenStream, flags: u32) -> TokenStream {
 
 /// RUSTSCOPE_SITE_FUNCTION: the name is the function's own, so reports join it with stack samples of that function.
 const OWN_NAME: u32 = 1;
-
-/// A function inside of PLACE: "" or the type's path, `Type` or `<Type as Trait>`.
-pub(crate) fn measured_by_own_name(function: Function, place: &str) -> TokenStream {
-    let path = match place {
-        "" => format!("::{}", function.name),
-        place if place.starts_with('<') => {
-            let name = format!("{}::{}", &place[1..], function.name);
-            let mut text = ours("\"<\", ::core::module_path!(), \"::\",");
-            text.extend([TokenTree::from(Literal::string(&name))]);
-            return function.measured(text, OWN_NAME);
-        }
-        place => format!("::{}::{}", place, function.name),
-    };
-    let mut text = ours("::core::module_path!(),");
-
-    text.extend([TokenTree::from(Literal::string(&path))]);
-    function.measured(text, OWN_NAME)
-}
 
 pub(crate) enum Arguments {
     Nothing,
@@ -291,8 +284,8 @@ pub(crate) fn profile(attr: TokenStream, item: TokenStream) -> Result<TokenStrea
         return error(function.name_span, "a `const fn` cannot be measured: the clock cannot be read at compile time");
     }
     Ok(match arguments {
-        Arguments::Name(text) => function.measured(TokenStream::from(TokenTree::from(text)), 0),
-        _ => measured_by_own_name(function, ""),
+        Arguments::Name(text) => function.measured(Some(text)),
+        _ => function.measured(None),
     })
 }
 

@@ -1,8 +1,7 @@
 //! `#[profile_all]`: the functions of an `impl` block or of a module.
 
 use crate::function::{
-    after_angles, after_attributes, after_visibility, is_group, is_punct, measured_by_own_name, unwrapped, word,
-    Function,
+    after_angles, after_attributes, after_visibility, is_group, is_punct, unwrapped, word, Function,
 };
 use crate::{error, Result};
 use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -81,35 +80,6 @@ fn has_own_attribute(tokens: &[TokenTree]) -> bool {
     })
 }
 
-/// `Cart` of `impl<T: Clone> Cart<T> where …`, `<Cart as Shop>` of `impl Shop for Cart`.
-fn place_of(tokens: &[TokenTree]) -> String {
-    let mut at = tokens.iter().position(|t| word(Some(t)) == "impl").map_or(0, |at| at + 1);
-    let mut first: Option<String> = None;
-    let mut text = String::new();
-
-    if is_punct(tokens.get(at), '<') {
-        at = after_angles(tokens, at);
-    }
-    while at < tokens.len() && !is_group(tokens.get(at), Delimiter::Brace) && word(tokens.get(at)) != "where" {
-        if is_punct(tokens.get(at), '<') {
-            at = after_angles(tokens, at);
-            continue;
-        }
-        if word(tokens.get(at)) == "for" && !is_punct(tokens.get(at + 1), '<') {
-            first = Some(std::mem::take(&mut text));
-        } else {
-            let spaced = matches!(word(tokens.get(at)).as_str(), "dyn" | "mut");
-            text.push_str(&tokens[at].to_string());
-            text.push_str(if spaced { " " } else { "" });
-        }
-        at += 1;
-    }
-    match first {
-        Some(of) => format!("<{} as {}>", text, of),
-        None => text,
-    }
-}
-
 /// The names in `skip(a, b)`.
 fn skipped(attr: TokenStream) -> Result<Vec<String>> {
     let tokens = unwrapped(attr);
@@ -131,7 +101,7 @@ fn skipped(attr: TokenStream) -> Result<Vec<String>> {
     }
 }
 
-fn measured_item(item: Vec<TokenTree>, place: &str, skip: &[String]) -> Result<TokenStream> {
+fn measured_item(item: Vec<TokenTree>, skip: &[String]) -> Result<TokenStream> {
     if has_own_attribute(&item) {
         return Ok(item.into_iter().collect());
     }
@@ -140,19 +110,17 @@ fn measured_item(item: Vec<TokenTree>, place: &str, skip: &[String]) -> Result<T
             let unchanged: TokenStream = item.iter().cloned().collect();
 
             match Function::parse(unwrapped(unchanged.clone()))? {
-                Some(function) if !function.is_const && !skip.contains(&function.name) => {
-                    Ok(measured_by_own_name(function, place))
-                }
+                Some(function) if !function.is_const && !skip.contains(&function.name) => Ok(function.measured(None)),
                 _ => Ok(unchanged),
             }
         }
-        Kind::Impl => measured_inside(item.clone(), &place_of(&item), skip),
-        Kind::Module if is_group(item.last(), Delimiter::Brace) => measured_inside(item, "", skip),
+        Kind::Impl => measured_inside(item, skip),
+        Kind::Module if is_group(item.last(), Delimiter::Brace) => measured_inside(item, skip),
         _ => Ok(item.into_iter().collect()),
     }
 }
 
-fn measured_inside(mut item: Vec<TokenTree>, place: &str, skip: &[String]) -> Result<TokenStream> {
+fn measured_inside(mut item: Vec<TokenTree>, skip: &[String]) -> Result<TokenStream> {
     let mut inside = TokenStream::new();
     let body = match item.pop() {
         Some(TokenTree::Group(group)) => group,
@@ -168,7 +136,7 @@ fn measured_inside(mut item: Vec<TokenTree>, place: &str, skip: &[String]) -> Re
     }
     inside.extend(stream[..at.min(stream.len())].iter().cloned());
     for one in split_items(stream.into_iter().skip(at).collect()) {
-        inside.extend(measured_item(one, place, skip)?);
+        inside.extend(measured_item(one, skip)?);
     }
     let mut group = Group::new(Delimiter::Brace, inside);
     group.set_span(body.span());
@@ -191,11 +159,7 @@ pub(crate) fn profile_all(attr: TokenStream, item: TokenStream) -> Result<TokenS
         return error(span, "`#[profile_all]` needs the items: an `impl`, or a `mod` with its braces");
     }
     match kind_of(&tokens).0 {
-        Kind::Impl => {
-            let place = place_of(&tokens);
-            measured_inside(tokens, &place, &skip)
-        }
-        Kind::Module => measured_inside(tokens, "", &skip),
+        Kind::Impl | Kind::Module => measured_inside(tokens, &skip),
         _ => error(span, "`#[profile_all]` stands before an `impl` or a `mod`; for a function there is `#[profile]`"),
     }
 }

@@ -153,6 +153,7 @@ extern "C" {
     /// does not link.
     pub static rustscope_state_v1: AtomicU32;
 
+    pub fn rustscope_register_site(site: *mut Site) -> u32;
     pub fn rustscope_enter(frame: *mut Frame, site: *mut Site);
     pub fn rustscope_leave(frame: *mut Frame);
     pub fn rustscope_task_begin(task: *mut Task, site: *mut Site);

@@ -20,8 +20,8 @@ pub use task::Profiled;
 
 /// Measures a function: `fn`, `async fn` (poll by poll), methods, generic ones, `unsafe extern "C"`.
 ///
-/// It is called by its own path, so that reports join it with stack samples of that function. A method does not know its
-/// type's name: put [`profile_all`] on the `impl`, or name it: `#[profile(name = "cart: add")]`. `#[profile(skip)]` leaves a function out of [`profile_all`].
+/// It is called by its own path, that of a method with its type, so that reports join it with stack samples of that
+/// function; or as it is told: `#[profile(name = "cart: add")]`. `#[profile(skip)]` leaves a function out of [`profile_all`].
 /// Beside attributes such as `#[tokio::main]` it goes below them. However the function is left, by `?` or a panic too,
 /// its call is counted.
 ///

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::raw::c_char;
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// RUSTSCOPE_STATE_OFF
 const OFF: u32 = 1;
@@ -15,7 +15,7 @@ const OFF: u32 = 1;
 #[repr(transparent)]
 pub struct Site(UnsafeCell<ffi::Site>);
 
-// The library writes `id` alone, atomically; the texts are static.
+// What is written is `id` alone, atomically; the texts are static.
 unsafe impl Send for Site {}
 unsafe impl Sync for Site {}
 
@@ -35,6 +35,41 @@ impl Site {
     #[inline(always)]
     pub(crate) fn as_ptr(&'static self) -> *mut ffi::Site {
         self.0.get()
+    }
+
+    #[inline(always)]
+    fn id(&self) -> &AtomicU32 {
+        unsafe { &*(ptr::addr_of!((*self.0.get()).id) as *const AtomicU32) }
+    }
+
+    /// The site, named by the path of the function that contains MARKER: `module::Type::method`, as its symbol is.
+    #[inline(always)]
+    pub fn inside<F>(&'static self, _marker: &F) -> &'static Site {
+        if self.id().load(Ordering::Relaxed) == 0 {
+            self.register_as(std::any::type_name::<F>());
+        }
+        self
+    }
+
+    /// Allocates nothing: what is measured would show it.
+    #[cold]
+    fn register_as(&'static self, marker: &str) {
+        let mut path = marker.strip_suffix("::__rustscope_here").unwrap_or(marker);
+        let mut name = [0u8; 1024];
+        let mut used = 0;
+
+        while let Some(outside) = path.strip_suffix("::{{closure}}") {
+            path = outside; // of an async function
+        }
+        for part in path.split("r#") {
+            let part = &part.as_bytes()[..part.len().min(name.len() - 1 - used)];
+            name[used..used + part.len()].copy_from_slice(part);
+            used += part.len();
+        }
+        let (file, line, flags) = unsafe { ((*self.0.get()).file, (*self.0.get()).line, (*self.0.get()).flags) };
+        let name = name.as_ptr() as *const c_char;
+        let mut named = ffi::Site { name, function: ptr::null(), file, line, mode: 0, flags, id: 0 };
+        self.id().store(unsafe { ffi::rustscope_register_site(&mut named) }, Ordering::Relaxed);
     }
 }
 

@@ -260,12 +260,76 @@ fn whole_impls_and_modules_are_measured_but_for_what_is_left_out() {
         ("profile::Cart::pinned", 1),
         ("profile::Cart::hidden", 0),
         ("checkout", 1),
-        ("<profile::Cart as Shop>::add", 2),
-        ("profile::Pair::larger", 1),
+        ("<profile::Cart as profile::Shop>::add", 2),
+        ("profile::Pair<_>::larger", 1),
         ("profile::inner::first", 1),
         ("profile::inner::left_out", 0),
         ("profile::inner::Bag::put", 1),
         ("profile::inner::deeper::second", 1),
+    ] {
+        assert_eq!(calls(name), count, "{}", name);
+    }
+}
+
+mod apart {
+    use rustscope::profile;
+
+    pub struct Stack<T>(pub Vec<T>);
+
+    impl<T> Stack<T> {
+        #[profile]
+        pub fn push(&mut self, item: T) {
+            self.0.push(item)
+        }
+        #[profile]
+        pub async fn r#async(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    pub trait Named {
+        #[profile]
+        fn name(&self) -> &str {
+            "by default"
+        }
+        fn own(&self) -> usize;
+    }
+
+    impl<T> Named for Stack<T> {
+        #[profile]
+        fn own(&self) -> usize {
+            #[profile]
+            fn inside() {}
+            inside();
+            self.name().len()
+        }
+    }
+}
+
+#[test]
+fn a_method_is_named_by_its_type_like_its_symbol() {
+    use apart::Named;
+    use std::future::Future;
+    struct Ignored;
+    impl std::task::Wake for Ignored {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+    let waker = std::task::Waker::from(std::sync::Arc::new(Ignored));
+    let mut numbers = apart::Stack(vec![1u32]);
+    let mut texts = apart::Stack(vec!["one"]);
+    for _ in 0..3 {
+        numbers.push(2);
+    }
+    texts.push("two");
+    let polled = Box::pin(numbers.r#async()).as_mut().poll(&mut std::task::Context::from_waker(&waker));
+    assert!(polled.is_ready());
+    assert_eq!((numbers.own(), texts.own()), (10, 10));
+    for (name, count) in [
+        ("profile::apart::Stack<_>::push", 4), /* whatever it is a stack of */
+        ("profile::apart::Stack<_>::async", 1),
+        ("profile::apart::Named::name", 2),
+        ("<profile::apart::Stack<_> as profile::apart::Named>::own", 2),
+        ("<profile::apart::Stack<_> as profile::apart::Named>::own::inside", 2),
     ] {
         assert_eq!(calls(name), count, "{}", name);
     }

@@ -388,19 +388,72 @@ static int compare_functions(const void *a, const void *b)
     return strcmp(strings_get(sorting_strings, x->name), strings_get(sorting_strings, y->name));
 }
 
+static bool is_between(char c, const char *what)
+{
+    return c && strchr(what, c);
+}
+
+/* Behind the generic argument that TEXT begins with: at the comma or bracket that ends it, or at END. */
+static const char *after_argument(const char *text, char end)
+{
+    int depth = 0;
+
+    for (const char *p = text; *p; p++) {
+        bool arrow = *p == '>' && p > text && p[-1] == '-';
+
+        if (!depth && !arrow && (*p == end || is_between(*p, ",>)")))
+            return p;
+        depth += is_between(*p, "<([") ? 1 : is_between(*p, ">)]") && !arrow ? -1 : 0;
+    }
+    return text + strlen(text);
+}
+
+/*
+ * Is NAME, as a Rust program knows it at run time, that of SYMBOL? There `_` stands for generic arguments:
+ * `shop::Shelf<_>::weigh` is `shop::Shelf<T>::weigh`.
+ */
+static bool is_rust_name_of(const char *name, const char *symbol)
+{
+    for (const char *start = name; *name; name++) {
+        if (*name == '_' && name > start && is_between(name[-1], "<, (&") && is_between(name[1], ",>) ")) {
+            symbol = after_argument(symbol, name[1]);
+            continue;
+        }
+        if (*name == ' ' && name > start && name[-1] == ',' && *symbol != ' ')
+            continue; /* symbols have no space there */
+        if (*name != *symbol)
+            return false;
+        symbol++;
+    }
+    return !*symbol;
+}
+
+static struct function *sampled_half(const struct session *s, struct function *list, size_t count,
+                                     const struct function *instrumented)
+{
+    const char *name = strings_get(&s->strings, instrumented->name);
+    bool generic = strstr(name, "_>") || strstr(name, "_,") || strstr(name, "_ as ");
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].source == FUNCTION_SAMPLED &&
+            (list[i].name == instrumented->name ||
+             (generic && is_rust_name_of(name, strings_get(&s->strings, list[i].name)))))
+            return &list[i];
+    return NULL;
+}
+
 /* What instrumentation measured stays; where the function was sampled too, both are one entry. */
-static void add_instrumented(struct function *list, size_t *count, const struct function *old, size_t old_count)
+static void add_instrumented(const struct session *s, struct function *list, size_t *count, const struct function *old,
+                             size_t old_count)
 {
     size_t sampled = *count;
 
     for (size_t i = 0; i < old_count; i++) {
-        struct function *into = NULL;
+        struct function *into;
 
         if (!(old[i].source & FUNCTION_INSTRUMENTED))
             continue;
-        for (size_t j = 0; j < sampled && !into; j++)
-            if (list[j].name == old[i].name && list[j].source == FUNCTION_SAMPLED)
-                into = &list[j];
+        into = sampled_half(s, list, sampled, &old[i]);
         if (!into) {
             into = &list[(*count)++];
             *into = old[i];
@@ -441,7 +494,7 @@ static void make_functions(struct profile *profile, const struct alloc_stats *al
     for (size_t i = 0; i < groups.count; i++)
         if (groups.list[i].total_us || groups.list[i].alloc_count)
             list[count++] = function_from(s, &groups.list[i], profile->all_us);
-    add_instrumented(list, &count, old, old_count);
+    add_instrumented(s, list, &count, old, old_count);
     sorting_strings = &s->strings;
     qsort(list, count, sizeof(*list), compare_functions);
     if (count > MAX_FUNCTIONS) {

@@ -2,6 +2,7 @@
 #include "lib/clock.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "lib/os.h"
@@ -13,6 +14,7 @@ enum {
 
 static struct {
     uint64_t ticks, mono_ns; /* read together */
+    double cpu_ms;
 } start;
 
 bool rs_clock_slow;
@@ -40,6 +42,13 @@ static void read_pair(uint64_t *ticks, uint64_t *mono_ns)
     }
 }
 
+static double process_cpu_ms(void)
+{
+    struct timespec used;
+
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) ? 0 : (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
 void rs_clock_init(void)
 {
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -48,6 +57,17 @@ void rs_clock_init(void)
     rs_clock_slow = true;
 #endif
     read_pair(&start.ticks, &start.mono_ns);
+    start.cpu_ms = process_cpu_ms();
+}
+
+void rs_clock_forked(void)
+{
+    start.cpu_ms = 0;
+}
+
+double rs_clock_cpu_ms(void)
+{
+    return process_cpu_ms() - start.cpu_ms;
 }
 
 const char *rs_clock_name(void)

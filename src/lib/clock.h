@@ -38,6 +38,9 @@ double rs_clock_ns_per_tick(void);
 uint64_t rs_clock_mono_ns_of(uint64_t ticks, double ns_per_tick);
 /* When rs_clock_init() was called. */
 uint64_t rs_clock_start_mono_ns(void);
+/* CPU time of the process since then, or since its fork: an exec keeps what the programs before it have used. */
+double rs_clock_cpu_ms(void);
+void rs_clock_forked(void);
 /* Now, for the report. */
 struct rs_scope_clock rs_clock_now(void);
 

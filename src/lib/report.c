@@ -159,18 +159,11 @@ static void write_constants(struct rs_json *j, const char *const *keys, const ch
 
 #define KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static double process_cpu_ms(void)
-{
-    struct timespec used;
-
-    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) ? 0 : (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
-}
-
 static void write_summary(struct rs_json *j)
 {
     rs_json_key(j, "summary");
     rs_json_object_begin(j);
-    rs_json_kv_double(j, "cpu_ms", process_cpu_ms(), 3);
+    rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
     rs_json_kv_str(j, "heap_source", "anon");
     write_constants(j, KEYS("cpu_avg_pct", "cpu_peak_pct", "heap_avg_mb", "heap_peak_mb", "anon_peak_mb", "rss_peak_mb",
                             "thread_avg", "thread_peak", "fd_peak"),
@@ -198,7 +191,7 @@ static void write_process(const struct report *r)
     write_argv(j);
     rs_json_kv_str(j, "exe", exe);
     rs_json_kv_str(j, "name", base_name(exe));
-    rs_json_kv_double(j, "cpu_ms", process_cpu_ms(), 3);
+    rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
     write_constants(j, KEYS("id", "start_ns", "image", "anon_peak_mb", "rss_peak_mb", "heap_peak_mb", "thread_peak",
                             "allocations", "deallocations", "alloc_bytes", "leaked_bytes", "leaked_allocations"),
                     "0");

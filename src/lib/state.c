@@ -88,6 +88,7 @@ static void forked(void)
     atomic_store_explicit(&is_forked, true, memory_order_relaxed);
     rs_lock_reset(&state_lock);
     rs_lock_reset(&session_lock);
+    rs_clock_forked();
     rs_registry_forked();
     rs_link_forked();
     rs_context_forked();

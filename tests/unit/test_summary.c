@@ -91,6 +91,53 @@ static void add_benchmark(struct session *s, const char *name, uint64_t bytes, u
     b->arrived = 3;
 }
 
+static void add_scope(struct session *s, struct function *f, const char *name, uint64_t calls, double mean_ns)
+{
+    *f = (struct function){.name = strings_add_str(&s->strings, name),
+                           .layer = LAYER_USER,
+                           .source = FUNCTION_INSTRUMENTED,
+                           .calls = calls,
+                           .timed_calls = mean_ns > 0 ? calls : 0,
+                           .total_ns = mean_ns * (double)calls,
+                           .avg_ns = mean_ns,
+                           .p99_ns = 3 * mean_ns,
+                           .max_ns = 20 * mean_ns};
+}
+
+/* What an instrumented program has besides. */
+static void add_scopes(struct session *s)
+{
+    struct session_scopes *scopes = &s->scopes;
+
+    s->functions = xrealloc(s->functions, (s->function_count + 3) * sizeof(*s->functions));
+    add_scope(s, &s->functions[s->function_count++], "parse the header of a request that came in", 12000, 1500);
+    add_scope(s, &s->functions[s->function_count++], "request", 12000, 250000);
+    add_scope(s, &s->functions[s->function_count++], "counted only", 5, 0);
+    scopes->violations = xcalloc(1, sizeof(*scopes->violations));
+    scopes->violation_count = 1;
+    scopes->violations[0] = (struct scope_violation){.name = strings_add_str(&s->strings, "request"),
+                                                     .budget_ns = 2000000,
+                                                     .count = 12,
+                                                     .worst = {.end_ticks = 7800 * SECOND / 1000, .ticks = 5000000}};
+    scopes->outliers = xcalloc(2, sizeof(*scopes->outliers));
+    scopes->outlier_count = 2;
+    scopes->outliers[0] = (struct scope_outlier){.name = strings_add_str(&s->strings, "request"),
+                                                 .call = {.end_ticks = SECOND, .ticks = 900000, .sigmas = 4}};
+    scopes->outliers[1] =
+        (struct scope_outlier){.name = strings_add_str(&s->strings, "request"),
+                               .call = {.end_ticks = 7800 * SECOND / 1000, .ticks = 5000000, .sigmas = 23.4}};
+    scopes->tasks = xcalloc(1, sizeof(*scopes->tasks));
+    scopes->task_count = 1;
+    scopes->tasks[0] = (struct scope_task){.name = strings_add_str(&s->strings, "download"),
+                                           .figures = {.started = 3,
+                                                       .completed = 3,
+                                                       .polls = 42,
+                                                       .busy_ticks = 30000000,
+                                                       .idle_ticks = 2 * SECOND,
+                                                       .scheduled_ticks = 500000,
+                                                       .max_poll_ticks = 4200000}};
+}
+
 /* A run with everything in it, the same every time. */
 static struct session *sample_session(void)
 {
@@ -128,6 +175,7 @@ static struct session *sample_session(void)
     add_function(s, 2, "core::iter::traits::iterator::Iterator::fold<very, long, generic, arguments>", "", 0, 9, 9);
     for (size_t i = 3; i < 12; i++)
         add_function(s, i, "smaller", "a.c", 7, 2, 4);
+    add_scopes(s);
     s->diagnostics.stack_samples = 8671;
     session_warn(s, "Kernel frames are missing: kernel.perf_event_paranoid is 2. To see them: sudo sysctl "
                     "kernel.perf_event_paranoid=1");

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "report/node_path.h"
 #include "report/totals.h"
 
@@ -18,6 +19,7 @@ enum {
     BENCHMARKS_SHOWN = 20,
     FUNCTIONS_SHOWN = 10,
     HOLDERS_SHOWN = 3,
+    WORST_SHOWN = 3,
     OUTSIDE_WORTH_BYTES = 1000000, /* a line of its own */
     PATH_FRAMES = 5,
     LABEL_COL = 2,
@@ -404,6 +406,119 @@ static void draw_functions(struct page *page)
     next_row(page);
 }
 
+/* -- scopes and tasks --------------------------------------------------------------------------------------------- */
+
+/* A row of a name and right-aligned numbers; of COUNT columns those that the page has no room for are left out, the
+ * last first. */
+static void number_row(struct page *page, int name_col, const char *name, enum style name_style, enum style style,
+                       const struct fmt *numbers, int count)
+{
+    enum { NUMBER_COLS = 10, NAME_COLS = 24 };
+    int shown = (page->cols - name_col - NAME_COLS) / NUMBER_COLS, first;
+
+    shown = shown < count ? shown : count;
+    first = page->cols - shown * NUMBER_COLS;
+    canvas_text(page->canvas, page->row, name_col, first - name_col - 1, name, name_style);
+    for (int i = 0; i < shown; i++)
+        canvas_text_right(page->canvas, page->row, first + i * NUMBER_COLS, NUMBER_COLS, numbers[i].s, style);
+    next_row(page);
+}
+
+static int compare_total(const void *a, const void *b)
+{
+    const struct function *const *x = a, *const *y = b;
+
+    if ((*x)->total_ns != (*y)->total_ns)
+        return (*x)->total_ns > (*y)->total_ns ? -1 : 1;
+    return ((*x)->calls < (*y)->calls) - ((*x)->calls > (*y)->calls);
+}
+
+static void draw_worst_calls(struct page *page)
+{
+    const struct session_scopes *scopes = &page->s->scopes;
+    const struct scope_outlier *worst = NULL;
+    char text[256];
+
+    for (size_t i = 0; i < scopes->violation_count && i < WORST_SHOWN; i++) {
+        const struct scope_violation *v = &scopes->violations[i];
+
+        snprintf(text, sizeof(text), "%s was over its budget of %s in %s, at worst %s at %s", text_of(page, v->name),
+                 fmt_span((double)v->budget_ns / 1e9).s,
+                 v->count == 1 ? "one call" : fmt_si((double)v->count, "calls").s,
+                 fmt_time_ns((double)v->worst.ticks).s, fmt_clock((double)v->worst.end_ticks / 1e9).s);
+        paragraph(page, 4, 6, STYLE_HOT, text);
+    }
+    for (size_t i = 0; i < scopes->outlier_count; i++)
+        if (!worst || scopes->outliers[i].call.sigmas > worst->call.sigmas)
+            worst = &scopes->outliers[i];
+    if (!worst)
+        return;
+    snprintf(text, sizeof(text), "%s outliers, at worst a call of %s that took %s at %s (%.0f sigma)",
+             fmt_si((double)scopes->outlier_count, "").s, text_of(page, worst->name),
+             fmt_time_ns((double)worst->call.ticks).s, fmt_clock((double)worst->call.end_ticks / 1e9).s,
+             worst->call.sigmas);
+    paragraph(page, 4, 6, STYLE_NORMAL, text);
+}
+
+static void draw_scopes(struct page *page)
+{
+    static const struct fmt heads[] = {{"calls"}, {"total"}, {"p99"}, {"max"}, {"mean"}};
+    const struct function **list;
+    size_t count = 0;
+
+    if (page->options->window)
+        return;
+    list = xcalloc(page->s->function_count + 1, sizeof(*list));
+    for (size_t i = 0; i < page->s->function_count; i++)
+        if (page->s->functions[i].calls)
+            list[count++] = &page->s->functions[i];
+    qsort(list, count, sizeof(*list), compare_total);
+    if (count) {
+        next_row(page);
+        number_row(page, LABEL_COL, "Scopes", STYLE_TITLE, STYLE_DIM, heads, 5);
+    }
+    for (size_t i = 0; i < count && i < FUNCTIONS_SHOWN; i++) {
+        const struct function *f = list[i];
+        bool timed = f->timed_calls > 0;
+        struct fmt numbers[] = {fmt_si((double)f->calls, ""), fmt_span(timed ? f->total_ns / 1e9 : NAN),
+                                fmt_time_ns(timed ? f->p99_ns : NAN), fmt_time_ns(timed ? f->max_ns : NAN),
+                                fmt_time_ns(timed ? f->avg_ns : NAN)};
+
+        number_row(page, 4, text_of(page, f->name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
+    }
+    if (count > FUNCTIONS_SHOWN) {
+        canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", count - FUNCTIONS_SHOWN);
+        next_row(page);
+    }
+    if (count)
+        draw_worst_calls(page);
+    free(list);
+}
+
+static void draw_tasks(struct page *page)
+{
+    static const struct fmt heads[] = {{"polls"}, {"busy"}, {"max poll"}, {"idle"}, {"scheduled"}};
+    const struct session_scopes *scopes = &page->s->scopes;
+
+    if (!scopes->task_count || page->options->window)
+        return;
+    next_row(page);
+    number_row(page, LABEL_COL, "Tasks", STYLE_TITLE, STYLE_DIM, heads, 5);
+    for (size_t i = 0; i < scopes->task_count && i < FUNCTIONS_SHOWN; i++) {
+        const struct rs_scope_task *t = &scopes->tasks[i].figures;
+        struct fmt numbers[] = {fmt_si((double)t->polls, ""), fmt_span((double)t->busy_ticks / 1e9),
+                                fmt_time_ns((double)t->max_poll_ticks), fmt_span((double)t->idle_ticks / 1e9),
+                                fmt_span((double)t->scheduled_ticks / 1e9)};
+
+        number_row(page, 4, text_of(page, scopes->tasks[i].name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
+    }
+    if (scopes->task_count > FUNCTIONS_SHOWN) {
+        canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more",
+                      scopes->task_count - FUNCTIONS_SHOWN);
+        next_row(page);
+    }
+}
+
 /* -- benchmarks --------------------------------------------------------------------------------------------------- */
 
 /* What one iteration handled in a second, and what it allocated. */
@@ -607,6 +722,8 @@ void summary_draw(struct canvas *canvas, const struct session *s, const struct s
     draw_metrics(&page);
     draw_spikes(&page);
     draw_functions(&page);
+    draw_scopes(&page);
+    draw_tasks(&page);
     draw_memory(&page);
     draw_benchmarks(&page);
     draw_advice(&page);

@@ -128,6 +128,26 @@ def test_google_benchmarks_shape(bench):
     assert {r["aggregate_name"] for r in runs if r["run_type"] == "aggregate"} >= {"mean", "median", "stddev"}
 
 
+COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+
+
+@pytest.mark.skipif(not COMPARE.exists(), reason="google/benchmark's compare.py is not installed (libbenchmark-tools)")
+def test_google_benchmarks_own_tool_compares_two_runs(bench, tmp_path):
+    bench("--format", "google", "--samples", "20", "-o", "slow.json", "chain", steps=1200)
+    bench("--format", "google", "--samples", "20", "-o", "fast.json", "chain", steps=1000)
+    compared = subprocess.run(
+        ["/usr/bin/python3", COMPARE, "--no-color", "-d", "compared.json", "benchmarks", tmp_path / "slow.json", tmp_path / "fast.json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    # Old, new and change of each; then Mann and Whitney's U test over the repetitions.
+    assert re.search(r"^chain_median +-0\.", compared.stdout, re.M), compared.stdout
+    pvalue = re.search(r"^chain_pvalue +(\S+) +\S+ +U Test, Repetitions: 20 vs 20", compared.stdout, re.M)
+    assert pvalue and float(pvalue[1]) < 0.05, compared.stdout
+    rows = {row["name"]: row["measurements"] for row in json.loads((tmp_path / "compared.json").read_text())}
+    assert rows["chain"], rows
+
+
 def test_benchers_metric_format(bench):
     made = json.loads(bench("--quick", "--format", "bmf", "chain"))
     latency = made["chain"]["latency"]

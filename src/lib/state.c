@@ -13,6 +13,7 @@
 #include "lib/marks.h"
 #include "lib/registry.h"
 #include "lib/report.h"
+#include "lib/signals.h"
 #include "lib/timeline.h"
 
 enum { SESSION_TEXTS_MAX = 64, PERIOD_MAX = 1 << 20 };
@@ -104,8 +105,10 @@ static void initialise(void)
     read_environment();
     have_thread_end_key = !pthread_key_create(&thread_end_key, thread_ends);
     pthread_atfork(NULL, NULL, forked);
-    if (env.out)
+    if (env.out) {
         rs_marks_keep();
+        rs_signals_expect();
+    }
     if (env.off)
         rs_state_renew();
     else

@@ -5,8 +5,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -33,7 +35,7 @@ def compilers():
     return [c for c in ("gcc", "clang", "aarch64-linux-gnu-gcc") if shutil.which(c)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def library(build):
     return build / "lib" / "librustscope.a"
 
@@ -277,6 +279,124 @@ def test_rustscope_out_and_the_command_do_not_disturb_each_other(record, target,
     recording = record(["--no-tui", "-q", "--no-stacks"], [target("scopes")], env=environment)
     assert functions(recording.session)["request"]["calls"] == 40
     assert functions(read(validator, out))["request"]["calls"] == 40
+
+
+ENDS = """
+#include <pthread.h>
+#include <rustscope.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void own(int number) { (void)number, _exit(9); }
+
+static void *waits(void *arg) { (void)arg; for (;;) { RS_PROFILE("in a thread"); } return NULL; }
+
+int main(int argc, char **argv)
+{
+    static char small[16384];
+    const char *how = argv[1];
+    stack_t stack = {.ss_sp = small, .ss_size = sizeof(small)};
+    pthread_t thread;
+
+    if (!strcmp(how, "busy"))
+        pthread_create(&thread, NULL, waits, NULL), usleep(100000);
+    for (int i = 0; i < 5; i++) {
+        RS_PROFILE("request");
+    }
+    if (!strcmp(how, "abort") || !strcmp(how, "busy"))
+        abort();
+    if (!strcmp(how, "in malloc")) {
+        /* glibc finds this and aborts with the heap's lock held */
+        void *volatile p = malloc(40);
+        free(p);
+        free(p);
+    }
+    if (!strcmp(how, "own handler"))
+        signal(SIGTERM, own);
+    if (!strcmp(how, "in a child") && fork() == 0) {
+        RS_PROFILE_BLOCK("request") { }
+        abort();
+    }
+    if (!strcmp(how, "overflow")) {
+        struct sigaction action = {.sa_handler = (void (*)(int))abort, .sa_flags = SA_ONSTACK};
+        sigaltstack(&stack, NULL);
+        sigaction(SIGSEGV, &action, NULL);
+        raise(SIGSEGV);
+    }
+    if (!strcmp(how, "assert")) {
+        RS_ASSERT_PERF("request", RUSTSCOPE_MAX_NS, 0);
+    }
+    puts("ready");
+    fflush(stdout);
+    pause();
+    (void)argc;
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def ends(library, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ends")
+    (folder / "ends.c").write_text(ENDS)
+    ok(["gcc", "-O1", "-w", INCLUDE, folder / "ends.c", library, "-lpthread", "-o", folder / "ends"])
+    return folder / "ends"
+
+
+@pytest.mark.parametrize(
+    "how, number", [("abort", 6), ("busy", 6), ("in malloc", 6), ("assert", 6), ("term", 15), ("int", 2), ("hup", 1)]
+)
+def test_a_program_that_a_signal_ends_leaves_its_report_and_ends_the_same(ends, validator, tmp_path, how, number):
+    out = tmp_path / "out.json"
+    argv = [ends, how]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "RUSTSCOPE_OUT": str(out)})
+    if how in ("term", "int", "hup"):
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+    assert process.wait(timeout=30) == -number
+    found = functions(read(validator, out))
+    assert found["request"]["calls"] == 5
+    assert how != "busy" or found["in a thread"]["calls"] > 0
+    assert list(tmp_path.iterdir()) == [out]  # nothing half-written
+
+
+def test_a_signal_that_the_program_handles_is_its_own(ends, tmp_path):
+    env = {**os.environ, "RUSTSCOPE_OUT": str(tmp_path / "out.json")}
+    process = subprocess.Popen([ends, "own handler"], stdout=subprocess.PIPE, env=env)
+    assert process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert process.wait(timeout=30) == 9 and not list(tmp_path.iterdir())
+    # Ignored it stays ignored, and with no report to write nothing is handled.
+    asked = {**env, "RUSTSCOPE_OUT": ""}
+    for extra, start, ignored, caught in ((env, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN), True, False), (asked, None, False, False)):
+        process = subprocess.Popen([ends, "wait"], stdout=subprocess.PIPE, env=extra, preexec_fn=start)
+        assert process.stdout.readline() == b"ready\n"
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        bits = {line.split(":")[0]: int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigIgn", "SigCgt"))}
+        assert bool(bits["SigIgn"] & 1) == ignored and bool(bits["SigCgt"] & 1) == caught
+        process.kill()
+        process.wait()
+
+
+def test_a_child_that_aborts_writes_its_own_report(ends, validator, tmp_path):
+    process = subprocess.Popen([ends, "in a child"], stdout=subprocess.PIPE, env={**os.environ, "RUSTSCOPE_OUT": str(tmp_path / "out.json")})
+    assert process.stdout.readline() == b"ready\n"
+    end = time.monotonic() + 20
+    while not list(tmp_path.glob("out.*.json")) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    (child,) = tmp_path.glob("out.*.json")
+    assert functions(read(validator, child))["request"]["calls"] == 1
+    assert functions(read(validator, tmp_path / "out.json"))["request"]["calls"] == 5
+
+
+def test_on_a_small_signal_stack_nothing_is_written(ends, tmp_path):
+    ended = subprocess.run([ends, "overflow"], env={**os.environ, "RUSTSCOPE_OUT": str(tmp_path / "out.json")})
+    assert ended.returncode == -6 and not list(tmp_path.iterdir())
 
 
 # ---- modules that come and go, programs of other kinds ----

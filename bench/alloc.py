@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: MIT
 """What recording every allocation costs, beside heaptrack, in one run.
 
-    bench/alloc.py [--build BUILD] [--pairs N] [--only NAME,...]
+    bench/alloc.py [--build BUILD] [--pairs N] [--only NAME,...] [--workloads FOLDER]
 
 For each workload: native, heaptrack and `rustscope --no-stacks` run in turns; printed are medians of wall time and of
 CPU time (program and profiler together) as ratios to native, with the bounds of the project's promise. rustscope's
 "program" is from the launch to the program's end, which is what the bounds are about; its "wall" has symbols and the
 JSON in it. Then start-up (python3 -c pass), an idle shim, and what the totals say. Wall figures of a busy machine are
 noise below 0.15; the CPU figures are steadier.
+
+--workloads takes storm.c, cppmap.cpp, rusty.rs, js.py and sqlite.sql of that folder instead of our programs, for figures
+beside those that others measured with them.
 """
 
 import argparse
@@ -36,25 +39,29 @@ BOUNDS = {
 }
 
 
-def build_workloads(work):
+OURS = {"storm": "storm.c", "maps": "maps.cpp", "trees": "trees.rs", "python": "objects.py", "sqlite": "queries.sql"}
+OTHERS = {"storm": "storm.c", "maps": "cppmap.cpp", "trees": "rusty.rs", "python": "js.py", "sqlite": "sqlite.sql"}
+
+
+def build_workloads(work, folder):
     def compile_(*argv):
         subprocess.run(argv, check=True, cwd=work)
 
-    source = HERE / "workloads"
-    compile_("gcc", "-O2", "-g", "-pthread", "-o", "storm", str(source / "storm.c"))
-    compile_("g++", "-O2", "-g", "-o", "maps", str(source / "maps.cpp"))
+    source = {name: str((folder or HERE / "workloads") / file) for name, file in (OTHERS if folder else OURS).items()}
+    compile_("gcc", "-O2", "-g", "-pthread", "-o", "storm", source["storm"])
+    compile_("g++", "-O2", "-g", "-o", "maps", source["maps"])
     python_env = {"PYTHONMALLOC": "malloc"}
     loads = {
-        "storm1": (["./storm", "3000000"], {}),
-        "storm2": (["./storm", "3000000", "2"], {}),
-        "maps": (["./maps", "2"], {}),
-        "python": (["/usr/bin/python3", str(source / "objects.py"), "4"], python_env),
+        "storm1": (["./storm", "5000000"], {}),
+        "storm2": (["./storm", "5000000", "2"], {}),
+        "maps": (["./maps", "4"], {}),
+        "python": (["/usr/bin/python3", source["python"], "6"], python_env),
     }
     if shutil.which("rustc"):
-        compile_("rustc", "-O", "-g", "-o", "trees", str(source / "trees.rs"))
-        loads["trees"] = (["./trees", "2"], {})
+        compile_("rustc", "-O", "-g", "-o", "trees", source["trees"])
+        loads["trees"] = (["./trees", "4"], {})
     if shutil.which("sqlite3"):
-        loads["sqlite"] = (["sqlite3", "-batch", "-init", str(source / "queries.sql"), ":memory:", ".exit"], {})
+        loads["sqlite"] = (["sqlite3", "-batch", "-init", source["sqlite"], ":memory:", ".exit"], {})
     cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True).stdout.strip()
     if os.path.isabs(cc1):
         (work / "big.i").write_text(big_c_file())
@@ -142,6 +149,7 @@ def main():
     parser.add_argument("--build", default=str(ROOT / "build" / "release"))
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only", default="")
+    parser.add_argument("--workloads", type=lambda folder: pathlib.Path(folder).resolve())
     options = parser.parse_args()
     rustscope = [str(pathlib.Path(options.build).resolve() / "bin" / "rustscope"), "--no-stacks", "-q", "-o", "s.json", "--"]
     shim = str(pathlib.Path(options.build).resolve() / "lib" / "librustscope_shim.so")
@@ -152,7 +160,7 @@ def main():
             tools = {"heaptrack": ["heaptrack", "-o", "ht"], **tools}
         else:
             print("heaptrack is not installed: no peer")
-        for name, (argv, env) in build_workloads(work).items():
+        for name, (argv, env) in build_workloads(work, options.workloads).items():
             if options.only and name not in options.only.split(","):
                 continue
             # heaptrack's interpreter takes 18 GB on a compiler.

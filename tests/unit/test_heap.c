@@ -155,6 +155,56 @@ START_TEST(a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries)
 }
 END_TEST
 
+/* Frees 1,000 blocks, then lets AGE pass in which other blocks come and go, and tells of the allocations only then. */
+static size_t live_after_late_allocations(bool late, uint32_t age)
+{
+    enum { LATE = 1000 };
+    struct heap h = new_heap();
+    size_t live;
+
+    h.late = late;
+    for (uint32_t i = 0; i < LATE; i++)
+        heap_free(&h, 0x500000 + (uint64_t)i * 48, 2, false, 1000, PEAK);
+    for (uint32_t i = 0; i < 20000; i++) {
+        heap_alloc(&h, 0x10000 + (uint64_t)i * 32, 1, SITE, 8, 1000 + age, PEAK);
+        heap_free(&h, 0x10000 + (uint64_t)i * 32, 2, false, 1000 + age, PEAK);
+    }
+    for (uint32_t i = 0; i < LATE; i++)
+        heap_alloc(&h, 0x500000 + (uint64_t)i * 48, 1, SITE, 8, 1000 + age, PEAK);
+    live = h.live_count;
+    heap_release(&h);
+    return live;
+}
+
+START_TEST(a_free_is_remembered_for_longer_than_its_allocation_can_be_late)
+{
+    /* 157 units are a tick of 10 ms. */
+    ck_assert_uint_eq(live_after_late_allocations(false, 0), 0);
+    ck_assert_uint_eq(live_after_late_allocations(false, 3 * 157), 0);
+    ck_assert_uint_eq(live_after_late_allocations(true, 50 * 157), 0);
+    /* Not for good: the table is not for what has been. */
+    ck_assert_uint_gt(live_after_late_allocations(false, 10 * 157), 0);
+    ck_assert_uint_gt(live_after_late_allocations(true, 200 * 157), 0);
+}
+END_TEST
+
+START_TEST(what_comes_and_goes_takes_the_place_of_what_went_before)
+{
+    struct heap h = new_heap();
+
+    for (uint32_t i = 0; i < 100000; i++)
+        heap_alloc(&h, 0x10000 + (uint64_t)i * 64, 1, SITE, 48, 0, PEAK);
+    /* A fresh address each time, 100 in a unit of 64 us: 100,000 are young. */
+    for (uint32_t i = 100000; i < 3000000; i++) {
+        heap_alloc(&h, 0x10000 + (uint64_t)i * 64, 1, SITE, 48, i / 100, PEAK);
+        heap_free(&h, 0x10000 + (uint64_t)i * 64, 2, false, i / 100, PEAK);
+    }
+    ck_assert_uint_eq(h.live_count, 100000);
+    ck_assert_uint_le(heap_table_bytes(&h), 600000 * sizeof(struct heap_block));
+    heap_release(&h);
+}
+END_TEST
+
 START_TEST(a_live_block_of_a_big_table_costs_at_most_32_bytes)
 {
     struct heap h = new_heap();
@@ -252,7 +302,9 @@ END_TEST
 SUITE("heap", events_of_one_address_end_in_the_same_state_in_every_order,
       streams_read_in_any_interleaving_leave_no_false_leak, a_free_of_a_block_from_before_us_is_unknown_and_harmless,
       the_table_stays_small_when_addresses_never_come_back,
-      a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries, a_live_block_of_a_big_table_costs_at_most_32_bytes,
-      a_table_gives_back_what_dead_entries_took,
-      what_a_site_held_at_the_peak_is_put_down_before_it_changes, blocks_older_than_a_loss_are_not_certain,
-      lifetimes_fall_into_powers_of_two_of_a_microsecond, sizes_above_four_gigabytes_are_kept)
+      a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries,
+      a_free_is_remembered_for_longer_than_its_allocation_can_be_late,
+      what_comes_and_goes_takes_the_place_of_what_went_before, a_live_block_of_a_big_table_costs_at_most_32_bytes,
+      a_table_gives_back_what_dead_entries_took, what_a_site_held_at_the_peak_is_put_down_before_it_changes,
+      blocks_older_than_a_loss_are_not_certain, lifetimes_fall_into_powers_of_two_of_a_microsecond,
+      sizes_above_four_gigabytes_are_kept)

@@ -814,6 +814,7 @@ void reader_frame(struct reader *r, const void *frame, size_t bytes)
     }
     if (h.thread && (int32_t)(h.seq - s->seq) <= 0 && s->seq)
         return; /* had it already */
+    s->image->heap.late |= h.thread != 0;
     begin_frame(r, s, &h);
     s->tick = r->tick;
     last = h.base;
@@ -1072,6 +1073,9 @@ static void read_slab(struct reader *r, bool final, bool look_at_counts)
 
     if (highest > slab->page_count)
         highest = slab->page_count;
+    /* Before the slab is full and the first event goes another way. */
+    for (uint32_t i = 0; highest > slab->page_count / 2 && i < r->image_count; i++)
+        r->images[i]->heap.late = true;
     for (uint32_t i = 0; i < highest; i++) {
         uint32_t state = atomic_load_explicit(&slab->states[i], memory_order_acquire);
         struct page_state *p = &r->page_states[i];

@@ -14,23 +14,29 @@
 
 enum {
     FIRST_SLOTS = 1024,
-    SMALL_SLOTS = 1 << 20, /* 25 MB: up to here speed counts, and a table doubles */
-    DEAD_KEEP_TIME = (1000000 / 64),  /* a second */
+    SMALL_SLOTS = 1 << 20,              /* 25 MB: up to here speed counts, and a table doubles */
+    DEAD_KEEP_TIME = 1000,              /* 64 ms */
+    DEAD_KEEP_TIME_LATE = 1000000 / 64, /* a second */
     SITES_MAX = HEAP_NO_SITE,
     HUGE_BYTES = 4 << 20,
+    BLOCK_SHIFT = 5, /* the least that glibc's blocks lie apart: 32 bytes */
+    REGION_SLOTS = 8,
+    REGION_SHIFT = BLOCK_SHIFT + 3,
 };
 
 /* ---- the table ---- */
 
 /*
- * In the order of the hash, whatever the number of slots: then a rehash reads one table and writes the other from front
- * to back, and a table may grow by small steps.
+ * Blocks that lie in the same 256 bytes have neighbouring slots, since programs allocate and free such blocks one after
+ * the other: an event's slot is in the cache for the sake of the event before. Else in the order of the hash, whatever
+ * the number of slots: then a rehash reads one table and writes the other from front to back, and a table may grow by
+ * small steps.
  */
 static size_t slot_of(const struct heap *h, uint64_t address)
 {
-    uint64_t hash = (address >> 3) * 0x9e3779b97f4a7c15u;
+    uint64_t hash = (address >> REGION_SHIFT) * 0x9e3779b97f4a7c15u;
 
-    return (size_t)((hash >> 32) * h->slots >> 32);
+    return (size_t)((hash >> 32) * (h->slots - REGION_SLOTS) >> 32) + (address >> BLOCK_SHIFT) % REGION_SLOTS;
 }
 
 static struct heap_block *next_slot(const struct heap *h, struct heap_block *b)
@@ -66,9 +72,9 @@ static void insert(struct heap *h, const struct heap_block *block)
 }
 
 /* Streams are read with their own clocks: NOW may well be before the entry's time. */
-static bool is_young(const struct heap_block *b, uint32_t now)
+static bool is_young(const struct heap *h, const struct heap_block *b, uint32_t now)
 {
-    return (int32_t)(now - b->time) < DEAD_KEEP_TIME;
+    return (int32_t)(now - b->time) < (h->late ? DEAD_KEEP_TIME_LATE : DEAD_KEEP_TIME);
 }
 
 /*
@@ -91,30 +97,38 @@ static void rehash(struct heap *h, uint32_t now)
     size_t old_slots = h->slots, kept = 0;
 
     for (size_t i = 0; i < old_slots; i++)
-        kept += old[i].key && (is_live(&old[i]) || is_young(&old[i], now));
+        kept += old[i].key && (is_live(&old[i]) || is_young(h, &old[i], now));
     h->slots = slots_for(h, kept);
     h->full = h->slots / 32 * (h->slots > SMALL_SLOTS ? 27 : 24);
     h->blocks = table_new(h->slots);
     h->used = 0;
     for (size_t i = 0; i < old_slots; i++)
-        if (old[i].key && (is_live(&old[i]) || is_young(&old[i], now)))
+        if (old[i].key && (is_live(&old[i]) || is_young(h, &old[i], now)))
             insert(h, &old[i]);
     if (old)
         munmap(old, old_slots * sizeof(*old));
 }
 
-/* The entry of ADDRESS, an empty slot when there is none. */
+/* The entry of ADDRESS, an empty slot when there is none: on the way to one, the place of a dead entry is taken over.
+ */
 static struct heap_block *find(struct heap *h, uint64_t address, uint32_t now)
 {
+    struct heap_block *b, *dead = NULL;
     uint64_t key = address >> 3;
-    struct heap_block *b;
 
     if (h->used >= h->full)
         rehash(h, now);
-    for (b = &h->blocks[slot_of(h, address)]; b->key; b = next_slot(h, b))
+    for (b = &h->blocks[slot_of(h, address)]; b->key; b = next_slot(h, b)) {
         if ((b->key & ~LIVE_BIT) == key)
-            break;
-    return b;
+            return b;
+        if (!dead && !is_live(b) && !is_young(h, b, now))
+            dead = b;
+    }
+    if (!dead)
+        return b;
+    dead->key = 0; /* until the caller fills it, which it does at once */
+    h->used--;
+    return dead;
 }
 
 void heap_prefetch(const struct heap *h, uint64_t address)

@@ -11,7 +11,11 @@
  * Events of one address come in any order and are numbered in their real one (wire.h). The state of an address is what
  * its highest numbered event says, so an event with a lower number than the entry's changes totals only: an allocation
  * that comes late has been freed meanwhile, a free that comes late was of an older block. A freed address stays in the
- * table as a dead entry for a second, which is longer than any record waits to be read.
+ * table as a dead entry for longer than any record waits to be read.
+ *
+ * How long that is: pages of a slab are read tick by tick (10 ms), all threads' up to the same tick, and what a pass
+ * has not seen yet of one thread the next one reads first: a record is a tick late, or two. Only what goes through the
+ * FIFO, when the slab is full, may wait in its thread for longer: then for a second (`late`).
  *
  * 24 bytes an entry, open addressing, 3/4 to 27/32 full where most entries live: 28 to 32 bytes a block.
  * Tables of up to 2^20 slots are 3/8 to 3/4 full. Time is in units of 64 µs, modulo 2^32 (76 hours).
@@ -50,6 +54,7 @@ struct heap {
     uint64_t by_size[5];
     uint64_t unmatched_frees; /* frees that closed no block */
     uint64_t late_closed;     /* blocks closed by a later event of their address, their own free still to come */
+    bool late;                /* records may come late: see above */
     bool lossy;               /* frees have been lost; blocks older than lossy_time may be free */
     uint32_t lossy_time;
 };

@@ -137,3 +137,69 @@ def test_peak_is_held_by_the_stacks_that_made_it(allocs, target):
     # At the end of a 10 ms tick: between what was leaked and all that ever lived at once.
     assert 3072 <= peak <= 103072
     assert sum(recording.session["allocations"]["peak_bytes"]) == peak
+
+
+SIZED = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *volatile kept;
+
+__attribute__((noinline)) static void hot(void (*by_size)(void *, size_t), void (*by_alignment)(void *, size_t, size_t))
+{
+    for (int i = 0; i < 100; i++) {
+        by_size(malloc(100), 100);
+        by_size(calloc(10, 10), 100);
+        by_size(NULL, 0);
+        by_alignment(aligned_alloc(64, 128), 64, 128);
+        by_alignment(NULL, 64, 128);
+    }
+    kept = malloc(7);
+}
+
+int main(void)
+{
+    void (*by_size)(void *, size_t) = (void (*)(void *, size_t))dlsym(RTLD_DEFAULT, "free_sized");
+    void (*by_alignment)(void *, size_t, size_t) = (void (*)(void *, size_t, size_t))dlsym(RTLD_DEFAULT, "free_aligned_sized");
+
+    if (!by_size || !by_alignment)
+        return 3;
+    hot(by_size, by_alignment);
+    return 0;
+}
+"""
+
+
+def test_sized_frees_of_c23_free(allocs, tmp_path):
+    """Newer than this C library: whoever looks for them finds the shim's, which pass on to free()."""
+    (tmp_path / "sized.c").write_text(SIZED)
+    subprocess.run(["gcc", "-O1", "-g", "-o", tmp_path / "sized", tmp_path / "sized.c", "-ldl"], check=True)
+    found, recording = allocs([str(tmp_path / "sized")])
+    assert recording.returncode == 0
+    assert (found.of("hot"), found.of("hot", "bytes"), found.of("hot", "leaked_count")) == (301, 32807, 1)
+    assert recording.session["diagnostics"]["unknown_frees"] == 0
+
+
+def test_names_of_many_thousand_characters_are_read_and_cut_nowhere_badly(allocs, tmp_path):
+    """Template-heavy C++ makes such symbols; here they come from C, and from C++ mangled."""
+    long_c = "long_" + "x" * 9000
+    source = (
+        "#include <cstdlib>\n#include <utility>\nstatic void *volatile kept;\n"
+        "template <int... N> struct Pack {};\n"
+        "template <class T> __attribute__((noinline)) void made() { kept = malloc(10); asm volatile(\"\"); }\n"
+        "template <int... N> __attribute__((noinline)) void many(std::integer_sequence<int, N...>) { made<Pack<N...>>(); asm volatile(\"\"); }\n"
+        f'extern "C" __attribute__((noinline)) void {long_c}() {{ kept = malloc(20); many(std::make_integer_sequence<int, 900>()); asm volatile(""); }}\n'
+        f"int main() {{ {long_c}(); return 0; }}\n"
+    )
+    (tmp_path / "long.cpp").write_text(source)
+    subprocess.run(["g++", "-O1", "-g", "-o", tmp_path / "long", tmp_path / "long.cpp"], check=True)
+    found, recording = allocs([str(tmp_path / "long")])
+    assert recording.returncode == 0
+    names = {name for name in recording.session["strings"] if len(name) > 300}
+    assert any(name.startswith("long_xxx") for name in names), [n[:40] for n in names]
+    assert any(name.startswith("void made<Pack<0, 1, 2") or name.startswith("made<Pack<0, 1, 2") for name in names), [n[:40] for n in names]
+    (leaf,) = [n for n in recording.session["leaks"] if n["bytes"] == 10]
+    path = found.path_of(leaf["node"])
+    assert path[0].lstrip("void ").startswith("made<Pack<") and path[2].startswith("long_xxx") and path[3] == "main"

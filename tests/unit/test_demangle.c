@@ -74,6 +74,25 @@ START_TEST(a_name_that_explodes_is_cut_visibly)
 }
 END_TEST
 
+START_TEST(long_names_of_templates_become_readable)
+{
+    char name[8192] = "_ZN4shop4sellI";
+    char expected[8192] = "shop::sell<";
+
+    /* Beyond what libiberty takes with its limits on. */
+    for (int i = 0; i < 200; i++) {
+        strcat(name, "N4shop7LongestE");
+        strcat(expected, i ? ", shop::Longest" : "shop::Longest");
+    }
+    strcat(name, "EEvv");
+    strcat(expected, ">()");
+    ck_assert_uint_gt(strlen(name), 2048);
+    demangle(name, out, &language);
+    ck_assert_str_eq(out, expected);
+    ck_assert_int_eq(language, LANGUAGE_CXX);
+}
+END_TEST
+
 START_TEST(megabyte_names_neither_crash_nor_hang)
 {
     static const char *const starts[] = {"_Z", "_ZN", "_RNvC", "x", "_Z1fI", "_RT"};
@@ -96,4 +115,5 @@ START_TEST(megabyte_names_neither_crash_nor_hang)
 END_TEST
 
 SUITE("demangle", names_of_every_language_become_readable, suffixes_of_the_optimiser_go_and_plt_stays,
-      what_only_looks_mangled_is_kept, a_name_that_explodes_is_cut_visibly, megabyte_names_neither_crash_nor_hang)
+      what_only_looks_mangled_is_kept, a_name_that_explodes_is_cut_visibly, long_names_of_templates_become_readable,
+      megabyte_names_neither_crash_nor_hang)

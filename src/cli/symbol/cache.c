@@ -41,7 +41,7 @@ struct file_frame {
 _Static_assert(sizeof(struct file_header) == 32 && sizeof(struct file_range) == 24 && sizeof(struct file_frame) == 20,
                "the layout of cache files");
 
-static const uint64_t MAGIC = 0x0001636d79735352ull; /* "RSsymc", version 1 */
+static const uint64_t MAGIC = 0x0002636d79735352ull; /* "RSsymc", version 2 */
 
 void answers_release(struct answers *answers)
 {

@@ -2,6 +2,7 @@
 #include "symbol/demangle.h"
 
 #include <libiberty/demangle.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,7 +15,12 @@
  * The callback therefore leaves by longjmp when the output is full: the C++ printer keeps its state on the stack, so
  * nothing leaks; the Rust one may lose the buffer of one punycode identifier.
  */
-enum { LONGEST_INPUT = 64 * 1024 };
+enum {
+    LONGEST_INPUT = 64 * 1024,
+    LONGEST_LIMITED = 1024,      /* of C++ names that libiberty takes with its limits on */
+    LONGEST_CXX = 16 * 1024,     /* without them: its recursion is as deep as names can nest, */
+    DEEP_STACK_BYTES = 256 << 20 /* which is some 10,000 levels of 2 to 3 KiB; pages never touched cost nothing */
+};
 
 struct sink {
     jmp_buf full;
@@ -69,6 +75,46 @@ static size_t try_demangler(demangler_fn demangler, const char *mangled, int opt
     return sink.len;
 }
 
+enum { CXX_OPTIONS = DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP };
+
+struct long_name {
+    const char *mangled;
+    char *out;
+    size_t len;
+};
+
+static void *demangle_long_name(void *ctx)
+{
+    struct long_name *name = ctx;
+
+    name->len =
+        try_demangler(cplus_demangle_v3_callback, name->mangled, CXX_OPTIONS | DMGL_NO_RECURSE_LIMIT, name->out);
+    return NULL;
+}
+
+/* On a stack of its own, for as long as it takes. */
+static size_t try_long_cxx(const char *mangled, char *out)
+{
+    struct long_name name = {.mangled = mangled, .out = out};
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (pthread_attr_init(&attr))
+        return 0;
+    if (!pthread_attr_setstacksize(&attr, DEEP_STACK_BYTES) &&
+        !pthread_create(&thread, &attr, demangle_long_name, &name))
+        pthread_join(thread, NULL);
+    pthread_attr_destroy(&attr);
+    return name.len;
+}
+
+static size_t try_cxx(const char *mangled, size_t len, char *out)
+{
+    if (len <= LONGEST_LIMITED)
+        return try_demangler(cplus_demangle_v3_callback, mangled, CXX_OPTIONS, out);
+    return len <= LONGEST_CXX ? try_long_cxx(mangled, out) : 0;
+}
+
 /* The length of NAME without what the optimiser appends to copies and parts of a function. */
 static size_t without_suffix(const char *name, size_t len)
 {
@@ -110,7 +156,7 @@ static size_t demangle_stub(const char *name, size_t len, char *out, enum symbol
 
 size_t demangle(const char *linkage, char *out, enum symbol_language *language)
 {
-    size_t len = strnlen(linkage, LONGEST_INPUT + 1);
+    size_t len = strnlen(linkage, LONGEST_INPUT + 1), found;
     char mangled[LONGEST_INPUT + 1];
 
     *language = LANGUAGE_C;
@@ -123,12 +169,12 @@ size_t demangle(const char *linkage, char *out, enum symbol_language *language)
     mangled[len] = '\0';
     if (!is_mangled(mangled))
         return copy_raw(mangled, out);
-    len = try_demangler(rust_demangle_callback, mangled, DMGL_NO_OPTS, out);
-    if (len) {
+    found = try_demangler(rust_demangle_callback, mangled, DMGL_NO_OPTS, out);
+    if (found) {
         *language = LANGUAGE_RUST;
-        return len;
+        return found;
     }
     *language = LANGUAGE_CXX;
-    len = try_demangler(cplus_demangle_v3_callback, mangled, DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP, out);
-    return len ? len : copy_raw(linkage, out);
+    found = try_cxx(mangled, len, out);
+    return found ? found : copy_raw(linkage, out);
 }

@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /*
- * Linkage names to what a person reads: C++ (Itanium), Rust (legacy and v0). By libiberty with its recursion limits on
- * (which refuse C++ names longer than 1,024 bytes); hostile names can neither exhaust the stack nor the memory, since
- * the output is cut, visibly, at DEMANGLE_MAX bytes.
+ * Linkage names to what a person reads: C++ (Itanium; up to 16 KiB, beyond 1 KiB on a big stack of its own, since
+ * libiberty's recursion limits refuse those) and Rust (legacy and v0), by libiberty. Hostile names can neither exhaust
+ * the stack nor the memory: the output is cut, visibly, at DEMANGLE_MAX bytes.
  */
 enum { DEMANGLE_MAX = 8192 };
 

@@ -7,7 +7,7 @@
 For each workload: native, heaptrack and `rustscope --no-stacks` run in turns; printed are medians of wall time and of
 CPU time (program and profiler together) as ratios to native, with the bounds of the project's promise. rustscope's
 "program" is from the launch to the program's end, which is what the bounds are about; its "wall" has symbols and the
-JSON in it. Then start-up (python3 -c pass), an idle shim, and what the totals say. Wall figures of a busy machine are
+JSON in it. Each is judged by its interval (judging.py): take 15 pairs for that. Then start-up (python3 -c pass), an idle shim, and what the totals say. Wall figures of a busy machine are
 noise below 0.15; the CPU figures are steadier.
 
 --workloads takes storm.c, cppmap.cpp, rusty.rs, js.py and sqlite.sql of that folder instead of our programs, for figures
@@ -25,6 +25,8 @@ import subprocess
 import tempfile
 import time
 
+from judging import row
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 # name: (must, goal) of wall time; None: not promised
@@ -37,6 +39,7 @@ BOUNDS = {
     "python": (1.6, 1.25),
     "cc1": (1.3, 1.1),
 }
+ADDED = 1 / 3  # of heaptrack's added CPU
 
 
 OURS = {"storm": "storm.c", "maps": "maps.cpp", "trees": "trees.rs", "python": "objects.py", "sqlite": "queries.sql"}
@@ -111,7 +114,11 @@ def compare(name, argv, env, tools, work, pairs):
         cpu = medians(results[tool], 1) / native_cpu
         cells.append(f"{tool} wall {wall:5.2f} x cpu {cpu:5.2f} x")
     must, goal = BOUNDS[name]
-    print("  ".join(cells), f" program {statistics.median(program):5.2f} x (must {must}, goal {goal})", flush=True)
+    print("  ".join(cells), flush=True)
+    print(f"{'':8} program {row(program, must)} (must {must}, goal {goal})")
+    if "heaptrack" in tools:
+        added = [[t[1] - n[1] for t, n in zip(results[tool], results["native"])] for tool in ("rustscope", "heaptrack")]
+        print(f"{'':8} added CPU over heaptrack's {row([ours / peer for ours, peer in zip(*added)], ADDED)} (must {ADDED:.2f})")
 
 
 def start_up(rustscope, work, pairs):

@@ -16,7 +16,6 @@ import bisect
 import json
 import os
 import pathlib
-import random
 import resource
 import shutil
 import statistics
@@ -24,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from judging import interval, verdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "bench"
@@ -41,16 +42,8 @@ def target(name):
     return str(BUILD / "targets" / f"tgt_{name}")
 
 
-def interval(values, draws=2000):
-    """Median and its bootstrap 95 % interval."""
-    rng = random.Random(1)
-    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(draws))
-    return statistics.median(values), medians[int(draws * 0.025)], medians[int(draws * 0.975)]
-
-
-def verdict(values, bound, what, unit=""):
-    median, low, high = interval(values)
-    state = "FAILED" if low > bound else "ok" if high <= bound else "inconclusive"
+def judge(values, bound, what, unit=""):
+    median, (low, high), state = statistics.median(values), interval(values), verdict(values, bound)
     print(f"  {what:52} {median:8.2f}{unit} [{low:.2f}, {high:.2f}]   bound {bound}{unit}   {state}")
     return state != "FAILED"
 
@@ -83,7 +76,7 @@ def bench_cost(options):
             idle = 100 * own_cpu([BUILD / "bench" / "bench_idle_loop", str(options.seconds), str(hz)]) / options.seconds
             busy = attached_cpu([target("spin"), str((options.seconds + 5) * 1000), "60"], options.seconds, hz)
             added.append(busy - idle)
-        good &= verdict(added, bound, f"points of a core at {hz} Hz")
+        good &= judge(added, bound, f"points of a core at {hz} Hz")
     return good
 
 
@@ -93,7 +86,7 @@ def bench_many(options):
     for kind, count in (("threads", 1000), ("processes", 500)):
         command = [str(BUILD / "bench" / "bench_many"), kind, str(count), "40"]
         cpu = [attached_cpu(command, 10, 100) for _ in range(3)]
-        good &= verdict(cpu, 5, f"percent of a core with {count} {kind}", " %")
+        good &= judge(cpu, 5, f"percent of a core with {count} {kind}", " %")
     return good
 
 
@@ -198,7 +191,7 @@ def bench_startup(options):
             middle = time.monotonic()
             subprocess.run([RUSTSCOPE, "-q", "--no-tui", "-o", f"{folder}/s.json", "--", "true"], check=True)
             added.append(1000 * (time.monotonic() - middle - (middle - began)))
-    return verdict(added, 30, "rustscope -- true over true", " ms")
+    return judge(added, 30, "rustscope -- true over true", " ms")
 
 
 def bench_day(options):

@@ -9,10 +9,10 @@ whole interval is beyond the bound.
 import argparse
 import json
 import pathlib
-import random
-import statistics
 import subprocess
 import sys
+
+from judging import row, verdict
 
 RUST = pathlib.Path(__file__).resolve().parents[1] / "rust"
 
@@ -25,12 +25,6 @@ ROWS = [
     ("two clock readings, ns", lambda r: r["clock"], None),
     ("scope, ns", lambda r: r["scope"], None),
 ]
-
-
-def interval(values, rounds=2000):
-    draw = random.Random(1)
-    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(rounds))
-    return medians[int(rounds * 0.025)], medians[int(rounds * 0.975)]
 
 
 def program():
@@ -55,12 +49,8 @@ def main():
     failed = False
     for name, value, bound in ROWS:
         values = [value(run) for run in runs]
-        low, high = interval(values)
-        verdict = ""
-        if bound is not None:
-            verdict = f"bound {bound:g}: " + ("FAILED" if low > bound else "holds" if high <= bound else "inconclusive")
-            failed |= low > bound
-        print(f"{name:52} {statistics.median(values):7.2f} [{low:.2f}, {high:.2f}]  {verdict}")
+        failed |= bound is not None and verdict(values, bound) == "FAILED"
+        print(f"{name:52} {row(values, bound)}" + (f" (bound {bound:g})" if bound is not None else ""))
     return failed
 
 

@@ -14,12 +14,13 @@ buffers, as it does by default. A row fails only when its whole interval is beyo
 """
 import argparse
 import os
-import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from judging import interval, verdict
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCE = os.path.join(ROOT, "bench/scopes_bench.c")
@@ -141,12 +142,6 @@ def run(argv, env=None, **kwargs):
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, env=merged, check=True, **kwargs)
 
 
-def interval(values, rounds=2000):
-    rng = random.Random(1)
-    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(rounds))
-    return medians[int(rounds * 0.025)], medians[int(rounds * 0.975)]
-
-
 def tracy(program, capture, folder):
     """One process of it: nanoseconds a zone, while tracy-capture takes its events if there is one."""
     env = {"TRACY_ONLY_LOCALHOST": "1", "TRACY_PORT": "18086"}
@@ -219,14 +214,13 @@ def main():
             judged = [p[0] / p[1] for p in pairs] if kind == "ratio" else [p[0] - empty for p in pairs]
             low, high = interval(judged)
             middle = statistics.median(judged)
-            verdict = ""
+            state = ""
             if bound:
-                verdict = "ok" if middle <= bound else "inconclusive" if low <= bound else "FAILED"
-                verdict = "goal" if goal and middle <= goal else verdict
-                failed |= verdict == "FAILED"
+                state = "goal" if goal and middle <= goal else verdict(judged, bound)
+                failed |= state == "FAILED"
             shown = f"{middle:.3f} x [{low:.3f}, {high:.3f}]" if kind == "ratio" else f"{middle:.2f} ns net [{low:.2f}, {high:.2f}]"
             limits = f"bound {bound}" + (f", goal {goal}" if goal else "") if bound else ""
-            print(f"{what:53} {ns:7.2f} ns  floor {floor:6.2f}  {shown:32} {limits:22} {verdict}")
+            print(f"{what:53} {ns:7.2f} ns  floor {floor:6.2f}  {shown:32} {limits:22} {state}")
         ours = statistics.median(p[0] for p in values[ROWS[0][0]])
         for what, ns in peers(programs, folder, options):
             print(f"{what:53} {statistics.median(ns):7.2f} ns  [{min(ns):.1f}, {max(ns):.1f}]   "

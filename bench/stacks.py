@@ -13,7 +13,6 @@ import collections
 import json
 import os
 import pathlib
-import random
 import shutil
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ import tempfile
 import time
 
 from alloc import big_c_file
+from judging import row, verdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OWN = ROOT / "bench" / "workloads"
@@ -29,20 +29,10 @@ PERF = ["perf", "record", "-q", "-F", "997", "--call-graph", "dwarf,32768"]
 failures = []
 
 
-def bootstrap(ratios):
-    medians = sorted(statistics.median(random.choices(ratios, k=len(ratios))) for _ in range(2000))
-    return medians[50], medians[1949]
-
-
-def judge(what, value, interval, bound):
-    if interval[0] > bound:
-        verdict = "FAILS"
+def judge(what, values, bound):
+    if verdict(values, bound) == "FAILED":
         failures.append(what)
-    elif interval[1] - interval[0] > bound:
-        verdict = "inconclusive"
-    else:
-        verdict = "holds"
-    print(f"  {what}: {value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}], must be <= {bound}: {verdict}")
+    print(f"  {what}: {row(values, bound, 3)} (must be <= {bound})")
 
 
 class Bench:
@@ -103,7 +93,7 @@ def slowdown(bench, pairs):
                       f"of {native:.2f} s")
         if cpu["perf"]:
             ratios = [r / p for r, p in zip(cpu["rustscope"], cpu["perf"])]
-            judge(f"{threads} thread(s), rustscope / perf record", statistics.median(ratios), bootstrap(ratios), 1.0)
+            judge(f"{threads} thread(s), rustscope / perf record", ratios, 1.0)
 
 
 def workloads(bench):

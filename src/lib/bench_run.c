@@ -499,10 +499,21 @@ static void count(const struct run *run, double loop_ns, struct rs_bench_result 
         c->flags |= RS_BENCH_ALLOCATIONS_KNOWN;
 }
 
+/*
+ * What an iteration without a body takes, with some room. No body takes less than the loop that runs it, except in
+ * somebody else's loop, which may be unrolled.
+ */
+static double bodiless_ns(const struct run *run, double empty_ns)
+{
+    const struct rustscope_bench *b = &run->workers[0].bench;
+
+    return run->fours ? 1.15 * empty_ns / 4 : b->repeats == 4 || b->own_loop ? 1.15 * empty_ns : 0.1 * empty_ns;
+}
+
 static int measured(struct run *run, struct rs_bench_result *out)
 {
     uint64_t warmup_ns = run->config->warmup_ns ? run->config->warmup_ns : WARMUP_NS;
-    double empty_ns = empty_turn_ns(run), loop_ns = 0, iteration_ns, least_ns;
+    double empty_ns = empty_turn_ns(run), loop_ns = 0, iteration_ns;
     const struct rustscope_bench *b = &run->workers[0].bench;
     bool repeated;
     int rc;
@@ -517,15 +528,18 @@ static int measured(struct run *run, struct rs_bench_result *out)
         out->counts.flags |= RS_BENCH_UNSETTLED;
     if (repeated && iteration_ns < SHORT_BODY_NS)
         loop_ns = choose_turns(run, iteration_ns, empty_ns, &iteration_ns);
-    /* No body takes less than the loop that runs it, except in somebody else's loop, which may be unrolled. */
-    least_ns = run->fours ? 1.15 * empty_ns / 4 : repeated || b->own_loop ? 1.15 * empty_ns : 0.1 * empty_ns;
-    if (iteration_ns <= least_ns)
+    if (iteration_ns <= bodiless_ns(run, empty_ns))
         return refuse(OPTIMISED_AWAY);
     rc = take_samples(run, iteration_ns, loop_ns, out);
     if (rc)
         return rc;
     count(run, loop_ns, out);
-    return rs_bench_result_summarize(out, run->config->seed);
+    rc = rs_bench_result_summarize(out, run->config->seed);
+    /* The processor may have become slower since the empty loop was timed: the same again, at the speed of the samples.
+     */
+    if (!rc && out->summary.median_ns + loop_ns <= bodiless_ns(run, empty_turn_ns(run)))
+        rc = refuse(OPTIMISED_AWAY);
+    return rc;
 }
 
 int rs_bench_measure(const struct rustscope_bench_config *config, rustscope_bench_fn fn, void *ctx,
@@ -545,6 +559,11 @@ int rs_bench_measure(const struct rustscope_bench_config *config, rustscope_benc
     if (!rc)
         rc = measured(&run, out);
     stop_threads(&run);
+    if (rc) {
+        free(out->samples_ns);
+        out->samples_ns = NULL;
+        out->counts.samples = 0;
+    }
     return rc;
 }
 

@@ -268,10 +268,11 @@ def test_programs_that_cannot_carry_the_shim_run_and_say_why(record, tmp_path, w
     assert (recording.returncode, recording.stdout) == (5, b"ran\n")
     # Between its fork and its exec the child is a shell, which may be seen and is a process of its own.
     shells = [p for p in recording.session["processes"] if p["shim"]["status"] == "loaded"]
-    (child,) = (p for p in recording.session["processes"] if p["shim"]["status"] == "not_loaded")
+    # At its end LeakSanitizer looks at the program from a second process.
+    children = [p for p in recording.session["processes"] if p["shim"]["status"] == "not_loaded"]
     assert shells and all(p["name"] == "sh" for p in shells)
-    assert child["name"] == "p"
-    assert reason in child["shim"]["reason"]
+    assert 1 <= len(children) <= (2 if what == "asan" else 1)
+    assert all(p["name"] == "p" and reason in p["shim"]["reason"] for p in children)
 
 
 def test_a_child_with_addresssanitizer_still_finds_its_bugs(record, tmp_path):

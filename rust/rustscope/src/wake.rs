@@ -134,6 +134,14 @@ fn new_slot(inner: Waker) -> *mut Slot {
 
 // ---- wakers ----
 
+/// The first wake since the last poll counts.
+fn note(woken: &AtomicU64) {
+    if woken.load(Ordering::Relaxed) == 0 {
+        let now = unsafe { ffi::rustscope_task_clock() };
+        let _ = woken.compare_exchange(0, now, Ordering::Release, Ordering::Relaxed);
+    }
+}
+
 /// Of wakers that were cloned: DATA is the slot, of which each has a reference.
 static SHARED: RawWakerVTable = RawWakerVTable::new(clone_shared, wake_shared, wake_shared_by_ref, drop_shared);
 
@@ -150,9 +158,7 @@ unsafe fn wake_shared(data: *const ()) {
 unsafe fn wake_shared_by_ref(data: *const ()) {
     let slot = data as *const Slot;
 
-    if (*slot).woken.load(Ordering::Relaxed) == 0 {
-        let _ = (*slot).woken.compare_exchange(0, ffi::rustscope_task_clock(), Ordering::Release, Ordering::Relaxed);
-    }
+    note(&(*slot).woken);
     if let Some(inner) = &*(*slot).inner.get() {
         inner.wake_by_ref();
     }
@@ -174,18 +180,17 @@ static LENT: RawWakerVTable = RawWakerVTable::new(clone_lent, wake_lent_by_ref, 
 
 struct Lent<'a> {
     inner: &'a Waker,
-    slot: AtomicPtr<Slot>, // the poll's reference; a waker may be cloned by several threads at once
-    woken: AtomicU64,
+    wakes: &'a Wakes,
 }
 
 unsafe fn clone_lent(data: *const ()) -> RawWaker {
     let lent = &*(data as *const Lent<'_>);
-    let mut slot = lent.slot.load(Ordering::Acquire);
+    let mut slot = lent.wakes.slot.load(Ordering::Acquire);
 
     if slot.is_null() {
         let made = new_slot(lent.inner.clone());
 
-        match lent.slot.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
+        match lent.wakes.slot.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => slot = made,
             Err(others) => {
                 drop_shared(made as *const ());
@@ -199,9 +204,7 @@ unsafe fn clone_lent(data: *const ()) -> RawWaker {
 unsafe fn wake_lent_by_ref(data: *const ()) {
     let lent = &*(data as *const Lent<'_>);
 
-    if lent.woken.load(Ordering::Relaxed) == 0 {
-        let _ = lent.woken.compare_exchange(0, ffi::rustscope_task_clock(), Ordering::Release, Ordering::Relaxed);
-    }
+    note(&lent.wakes.woken);
     lent.inner.wake_by_ref();
 }
 
@@ -209,83 +212,72 @@ unsafe fn wake_lent_by_ref(data: *const ()) {
 
 /// A future's part of its wakers.
 pub struct Wakes {
-    slot: *mut Slot, // null: no waker of ours is about
-    woken: u64,      // by a lent waker, during the last poll
+    /// Null: no waker of ours is kept. Filled during a poll, by whatever thread clones the waker first.
+    slot: AtomicPtr<Slot>,
+    /// By a waker that was lent, during the last poll: ticks, 0: not.
+    woken: AtomicU64,
 }
 
 impl Wakes {
     #[inline(always)]
     pub const fn new() -> Wakes {
-        Wakes { slot: ptr::null_mut(), woken: 0 }
+        Wakes { slot: AtomicPtr::new(ptr::null_mut()), woken: AtomicU64::new(0) }
     }
 
     /// When the future was woken first since its last poll, in ticks; 0: not that we know.
     #[inline(always)]
     pub fn take(&mut self) -> u64 {
-        let lent = std::mem::replace(&mut self.woken, 0);
+        let lent = *self.woken.get_mut();
+        let slot = *self.slot.get_mut();
 
-        if self.slot.is_null() {
+        if lent != 0 {
+            *self.woken.get_mut() = 0;
+        }
+        if slot.is_null() || unsafe { (*slot).woken.load(Ordering::Relaxed) } == 0 {
             return lent;
         }
-        let slot = unsafe { &*self.slot };
-        if slot.woken.load(Ordering::Relaxed) == 0 {
-            return lent;
-        }
-        let kept = slot.woken.swap(0, Ordering::Acquire);
-        if lent != 0 && lent < kept {
-            lent
-        } else {
-            kept
+        match unsafe { (*slot).woken.swap(0, Ordering::Acquire) } {
+            kept if lent != 0 && lent < kept => lent,
+            kept => kept,
         }
     }
 
     /// Polls with a context whose waker notes when it is used, and wakes what CONTEXT's wakes.
     #[inline(always)]
     pub fn poll<R>(&mut self, context: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        if !self.slot.is_null() && self.belongs_to(context.waker()) {
-            let waker = ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(self.slot as *const (), &SHARED)) });
+        let inner = context.waker();
+        let slot = *self.slot.get_mut();
+        let lent;
+        let raw = if !slot.is_null() && self.belongs_to(inner) {
+            RawWaker::new(slot as *const (), &SHARED)
+        } else {
+            lent = Lent { inner, wakes: &*self };
+            RawWaker::new(&lent as *const Lent<'_> as *const (), &LENT)
+        };
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
 
-            return poll(&mut Context::from_waker(&waker));
-        }
-        self.poll_first(context.waker(), poll)
+        poll(&mut Context::from_waker(&waker))
     }
 
     /// True when the slot's waker wakes the same as WAKER; else the slot is left to whoever still has wakers of it.
-    #[inline(always)]
     fn belongs_to(&mut self, waker: &Waker) -> bool {
-        let slot = unsafe { &*self.slot };
+        // Nobody writes to `inner` once the slot is shared.
+        let inner = unsafe { &*(**self.slot.get_mut()).inner.get() };
 
-        // Nobody writes to `inner` but we, and only while there is no other reference.
-        if unsafe { &*slot.inner.get() }.as_ref().map_or(false, |inner| inner.will_wake(waker)) {
+        if inner.as_ref().map_or(false, |inner| inner.will_wake(waker)) {
             return true;
         }
         self.let_go();
         false
     }
 
-    fn poll_first<R>(&mut self, waker: &Waker, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        let lent = Lent { inner: waker, slot: AtomicPtr::new(ptr::null_mut()), woken: AtomicU64::new(0) };
-        let raw = RawWaker::new(&lent as *const Lent<'_> as *const (), &LENT);
-        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
-        // By a panic of the poll, too, the slot comes to us.
-        struct Keep<'a, 'b>(&'a mut Wakes, &'a Lent<'b>);
-        impl Drop for Keep<'_, '_> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                self.0.slot = self.1.slot.load(Ordering::Acquire);
-                self.0.woken = self.1.woken.load(Ordering::Acquire);
-            }
-        }
-        let _keep = Keep(self, &lent);
-        poll(&mut Context::from_waker(&waker))
-    }
-
     /// Keeps nothing of the executor's any more: a waker that is kept inside of its own task keeps that alive.
     #[inline]
     pub fn let_go(&mut self) {
-        if !self.slot.is_null() {
-            unsafe { drop_shared(self.slot as *const ()) };
-            self.slot = ptr::null_mut();
+        let slot = std::mem::replace(self.slot.get_mut(), ptr::null_mut());
+
+        if !slot.is_null() {
+            unsafe { drop_shared(slot as *const ()) };
         }
     }
 }

@@ -418,13 +418,14 @@ RUSTSCOPE_API int rustscope_bench_set(struct rustscope_bench_entry *entry, uint6
 
 /* Out-of-line twins of the inline begin and end. Each frame that was begun ends exactly once, innermost first. */
 RUSTSCOPE_API void rustscope_enter(struct rustscope_frame *frame, struct rustscope_site *site);
+RUSTSCOPE_API void rustscope_leave(struct rustscope_frame *frame);
 
 /*
  * What the first use of SITE does: its texts are copied and its id is filled. For languages where a name is known at
- * run time only: a second site with that id is the same place. Returns the id; 0 when there are too many.
+ * run time only: a second site with that id is the same place. Returns the id; 0 when there are too many, or in a
+ * signal handler that cut into a look-up.
  */
 RUSTSCOPE_API uint32_t rustscope_register_site(struct rustscope_site *site);
-RUSTSCOPE_API void rustscope_leave(struct rustscope_frame *frame);
 
 /* From here to rustscope_handle_end(), in any thread. Recorded below the root, with no part in others' self times. */
 RUSTSCOPE_API struct rustscope_handle rustscope_handle_begin(struct rustscope_site *site);

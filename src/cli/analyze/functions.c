@@ -388,7 +388,7 @@ static int compare_functions(const void *a, const void *b)
     return strcmp(strings_get(sorting_strings, x->name), strings_get(sorting_strings, y->name));
 }
 
-static bool is_between(char c, const char *what)
+static bool is_one_of(char c, const char *what)
 {
     return c && strchr(what, c);
 }
@@ -401,9 +401,9 @@ static const char *after_argument(const char *text, char end)
     for (const char *p = text; *p; p++) {
         bool arrow = *p == '>' && p > text && p[-1] == '-';
 
-        if (!depth && !arrow && (*p == end || is_between(*p, ",>)")))
+        if (!depth && !arrow && (*p == end || is_one_of(*p, ",>)")))
             return p;
-        depth += is_between(*p, "<([") ? 1 : is_between(*p, ">)]") && !arrow ? -1 : 0;
+        depth += is_one_of(*p, "<([") ? 1 : is_one_of(*p, ">)]") && !arrow ? -1 : 0;
     }
     return text + strlen(text);
 }
@@ -415,7 +415,7 @@ static const char *after_argument(const char *text, char end)
 static bool is_rust_name_of(const char *name, const char *symbol)
 {
     for (const char *start = name; *name; name++) {
-        if (*name == '_' && name > start && is_between(name[-1], "<, (&") && is_between(name[1], ",>) ")) {
+        if (*name == '_' && name > start && is_one_of(name[-1], "<, (&") && is_one_of(name[1], ",>) ")) {
             symbol = after_argument(symbol, name[1]);
             continue;
         }

@@ -109,8 +109,7 @@ static void rehash(struct heap *h, uint32_t now)
         munmap(old, old_slots * sizeof(*old));
 }
 
-/* The entry of ADDRESS, an empty slot when there is none: on the way to one, the place of a dead entry is taken over.
- */
+/* The entry of ADDRESS, or an empty slot for it: if need be that of a dead entry on the way to the next free one. */
 static struct heap_block *find(struct heap *h, uint64_t address, uint32_t now)
 {
     struct heap_block *b, *dead = NULL;

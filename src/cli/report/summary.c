@@ -453,10 +453,10 @@ static void draw_worst_calls(struct page *page)
             worst = &scopes->outliers[i];
     if (!worst)
         return;
-    snprintf(text, sizeof(text), "%s outliers, at worst a call of %s that took %s at %s (%.0f sigma)",
-             fmt_si((double)scopes->outlier_count, "").s, text_of(page, worst->name),
-             fmt_time_ns((double)worst->call.ticks).s, fmt_clock((double)worst->call.end_ticks / 1e9).s,
-             worst->call.sigmas);
+    snprintf(text, sizeof(text), "%s, at worst a call of %s that took %s at %s (%.0f sigma)",
+             scopes->outlier_count == 1 ? "one outlier" : fmt_si((double)scopes->outlier_count, "outliers").s,
+             text_of(page, worst->name), fmt_time_ns((double)worst->call.ticks).s,
+             fmt_clock((double)worst->call.end_ticks / 1e9).s, worst->call.sigmas);
     paragraph(page, 4, 6, STYLE_NORMAL, text);
 }
 
@@ -600,7 +600,8 @@ static void draw_memory(struct page *page)
     }
     next_row(page);
     col = canvas_text(page->canvas, page->row, LABEL_COL, page->cols, "Memory", STYLE_TITLE) + LABEL_COL + 3;
-    col = piece(page, col, STYLE_NORMAL, "%s allocations", fmt_si((double)a->total_allocations, "").s);
+    col = piece(page, col, STYLE_NORMAL, "%s allocation%s", fmt_si((double)a->total_allocations, "").s,
+                a->total_allocations == 1 ? "" : "s");
     col = piece(page, col, STYLE_NORMAL, "%s", fmt_bytes((double)a->total_bytes).s);
     col = piece(page, col, STYLE_NORMAL, "%s temporary",
                 fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s);

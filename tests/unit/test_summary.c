@@ -112,6 +112,7 @@ static void add_scopes(struct session *s)
     s->functions = xrealloc(s->functions, (s->function_count + 3) * sizeof(*s->functions));
     add_scope(s, &s->functions[s->function_count++], "parse the header of a request that came in", 12000, 1500);
     add_scope(s, &s->functions[s->function_count++], "request", 12000, 250000);
+    s->functions[s->function_count - 1].outlier_count = 130; /* of which the worst are kept */
     add_scope(s, &s->functions[s->function_count++], "counted only", 5, 0);
     scopes->violations = xcalloc(1, sizeof(*scopes->violations));
     scopes->violation_count = 1;

@@ -433,7 +433,8 @@ static int compare_total(const void *a, const void *b)
     return ((*x)->calls < (*y)->calls) - ((*x)->calls > (*y)->calls);
 }
 
-static void draw_worst_calls(struct page *page)
+/* The session keeps the worst outliers; OUTLIERS is how many there were. */
+static void draw_worst_calls(struct page *page, uint64_t outliers)
 {
     const struct session_scopes *scopes = &page->s->scopes;
     const struct scope_outlier *worst = NULL;
@@ -454,9 +455,9 @@ static void draw_worst_calls(struct page *page)
     if (!worst)
         return;
     snprintf(text, sizeof(text), "%s, at worst a call of %s that took %s at %s (%.0f sigma)",
-             scopes->outlier_count == 1 ? "one outlier" : fmt_si((double)scopes->outlier_count, "outliers").s,
-             text_of(page, worst->name), fmt_time_ns((double)worst->call.ticks).s,
-             fmt_clock((double)worst->call.end_ticks / 1e9).s, worst->call.sigmas);
+             outliers == 1 ? "one outlier" : fmt_si((double)outliers, "outliers").s, text_of(page, worst->name),
+             fmt_time_ns((double)worst->call.ticks).s, fmt_clock((double)worst->call.end_ticks / 1e9).s,
+             worst->call.sigmas);
     paragraph(page, 4, 6, STYLE_NORMAL, text);
 }
 
@@ -464,14 +465,17 @@ static void draw_scopes(struct page *page)
 {
     static const struct fmt heads[] = {{"calls"}, {"total"}, {"p99"}, {"max"}, {"mean"}};
     const struct function **list;
+    uint64_t outliers = 0;
     size_t count = 0;
 
     if (page->options->window)
         return;
     list = xcalloc(page->s->function_count + 1, sizeof(*list));
     for (size_t i = 0; i < page->s->function_count; i++)
-        if (page->s->functions[i].calls)
+        if (page->s->functions[i].calls) {
             list[count++] = &page->s->functions[i];
+            outliers += page->s->functions[i].outlier_count;
+        }
     qsort(list, count, sizeof(*list), compare_total);
     if (count) {
         next_row(page);
@@ -491,7 +495,7 @@ static void draw_scopes(struct page *page)
         next_row(page);
     }
     if (count)
-        draw_worst_calls(page);
+        draw_worst_calls(page, outliers);
     free(list);
 }
 

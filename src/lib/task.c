@@ -20,18 +20,23 @@ static uint64_t between(uint64_t from, uint64_t to)
     return (int64_t)(to - from) > 0 ? to - from : 0;
 }
 
-static struct rs_scope_task *figures_of(struct rustscope_node *node)
+static __attribute__((noinline, cold)) struct rs_scope_task *first_figures_of(struct rustscope_node *node)
 {
     struct rs_context *c = RS_THREAD_.context;
+    struct rs_extra *extra = NULL;
     uint32_t before;
-    struct rs_extra *extra = node->extra;
 
-    if (!extra && c) {
+    if (c) {
         before = rs_busy_begin();
         extra = rs_context_extra(c, node);
         rs_busy_end(before);
     }
     return extra ? &extra->task : NULL;
+}
+
+static inline struct rs_scope_task *figures_of(struct rustscope_node *node)
+{
+    return RS_LIKELY_(node->extra != NULL) ? &node->extra->task : first_figures_of(node);
 }
 
 static void add(uint64_t *to, uint64_t value)
@@ -60,25 +65,23 @@ void rustscope_task_begin(struct rustscope_task *task, struct rustscope_site *si
 /* Where the time since the last poll went, or since the beginning. */
 static void account_wait(struct rustscope_task *task, struct rs_scope_task *figures, uint64_t now)
 {
-    uint64_t since = task->polls ? task->last_exit_ticks : task->created_ticks;
-    uint64_t wake = RS_LOAD_(task->wake_ticks), idle, scheduled = 0;
+    uint64_t since = task->last_exit_ticks, wake, idle, scheduled;
 
     if (!task->polls) {
-        add(&figures->first_delay_ticks, between(since, now));
+        add(&figures->first_delay_ticks, between(task->created_ticks, now));
         RS_STORE_(task->wake_ticks, 0);
         return;
     }
     idle = between(since, now);
-    if (wake) {
+    if (RS_LOAD_(task->wake_ticks)) {
         wake = __atomic_exchange_n(&task->wake_ticks, 0, __ATOMIC_ACQ_REL);
         /* A wake during the last poll: it was ready to go on at once. */
         scheduled = between(wake > since ? wake : since, now);
         scheduled = scheduled < idle ? scheduled : idle;
         idle -= scheduled;
+        add(&figures->scheduled_ticks, scheduled);
     }
     add(&figures->idle_ticks, idle);
-    if (scheduled)
-        add(&figures->scheduled_ticks, scheduled);
 }
 
 void rustscope_task_poll_enter(struct rustscope_task *task)

@@ -17,6 +17,9 @@ enum {
 
 #define NODE_CLAIMED UINT32_MAX
 
+/* Sets saved frame pointers apart from return addresses in a sum. */
+#define FP_WORD 0xd6e8feb86659fd93u
+
 struct rs_node_entry {
     uint64_t key; /* address | generation << 48 */
     uint32_t parent;
@@ -29,17 +32,26 @@ struct rs_node_table {
     struct rs_node_entry entry[];
 };
 
-/* c[i] of the stack's hash: odd, fixed, without pattern. Filled once, with the same values by whoever comes first. */
-static uint64_t coefficient[RS_STACK_FRAMES];
+/*
+ * Of hashes that are sums: odd, fixed, without pattern. Filled once, with the same values by whoever comes first. Those
+ * of the kept stack's frames begin at RS_STACK_BLOCK, those in front are for what is read apart from it.
+ */
+static uint64_t coefficients[RS_STACK_BLOCK + RS_STACK_FRAMES];
+
+/* c[i] of the kept stack. */
+static uint64_t coefficient(uint32_t i)
+{
+    return coefficients[RS_STACK_BLOCK + i];
+}
 
 static void fill_coefficients(void)
 {
-    for (uint32_t i = RS_STACK_FRAMES; i-- > 0;) {
+    for (uint32_t i = RS_STACK_BLOCK + RS_STACK_FRAMES; i-- > 0;) {
         uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
 
         x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
         x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-        __atomic_store_n(&coefficient[i], x | 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&coefficients[i], x | 1, __ATOMIC_RELEASE);
     }
 }
 
@@ -198,9 +210,16 @@ static uint32_t node_of(struct rs_stack *s, uint32_t parent, uint64_t address)
 
 /* ---- the previous stack ---- */
 
-static uint64_t load(uint64_t address)
+/* Words of the stack, also of its dead part, and beside a sanitizer's variables. */
+static __attribute__((no_sanitize("address"))) uint64_t load(uint64_t address)
 {
     return *(const volatile uint64_t *)(uintptr_t)address;
+}
+
+/* Where frame I's return address is: its place, and the place of its place. */
+static uint64_t *return_at(struct rs_stack *s, uint32_t i)
+{
+    return &s->ra_at[RS_STACK_BLOCK + i];
 }
 
 static void drop_inner(struct rs_stack *s, uint32_t depth)
@@ -208,7 +227,7 @@ static void drop_inner(struct rs_stack *s, uint32_t depth)
     uint64_t hash = s->hash;
 
     for (uint32_t i = depth; i < s->depth; i++)
-        hash -= s->pc[i] * coefficient[i];
+        hash -= s->pc[i] * coefficient(i);
     s->hash = hash;
     s->depth = depth;
     if (s->valid_nodes > depth)
@@ -219,33 +238,43 @@ static void drop_inner(struct rs_stack *s, uint32_t depth)
 
 static void replace_pc(struct rs_stack *s, uint32_t i, uint64_t pc)
 {
-    s->hash += (pc - s->pc[i]) * coefficient[i];
+    s->hash += (pc - s->pc[i]) * coefficient(i);
     s->pc[i] = pc;
     if (s->valid_nodes > i)
         s->valid_nodes = i;
+}
+
+/* What reading the word at AT for frame I adds to the hash of places. */
+static uint64_t place(uint64_t at, uint32_t i)
+{
+    return at * 0x94d049bb133111ebu * coefficient(i);
 }
 
 static void append_frame(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp, uint32_t rule)
 {
     uint32_t i = s->depth++;
     bool outer_needs = i && s->needs_fp[i - 1];
-    uint64_t cfa = 0;
+    uint64_t cfa = 0, at = (uintptr_t)&s->zero;
 
     s->pc[i] = pc;
     s->sp[i] = sp;
     s->fp[i] = fp;
     s->rule[i] = rule;
-    s->ra_at[i] = s->fp_at[i] = 0;
+    s->fp_at[i] = 0;
     s->needs_fp[i] = false;
     if (rs_rule_kind(rule) != RS_RULE_ROOT) {
         cfa = (rs_rule_kind(rule) == RS_RULE_SP ? sp : fp) + rs_rule_cfa_offset(rule);
-        s->ra_at[i] = rs_rule_ra_at(rule, cfa);
+        at = rs_rule_ra_at(rule, cfa);
         s->fp_at[i] = rs_rule_fp_at(rule, cfa);
         s->needs_fp[i] = rs_rule_kind(rule) == RS_RULE_FP || (outer_needs && !s->fp_at[i]);
         if (s->fp_at[i] && outer_needs)
             s->checked[s->checked_count++] = (uint16_t)i;
     }
-    s->hash += pc * coefficient[i];
+    *return_at(s, i) = at;
+    s->places[i] = (i ? s->places[i - 1] : 0) + place(at, i);
+    if (s->fp_at[i] && outer_needs)
+        s->places[i] += place(s->fp_at[i], i) * FP_WORD;
+    s->hash += pc * coefficient(i);
 }
 
 /*
@@ -266,12 +295,12 @@ static int verify(struct rs_stack *s, int top)
         }
     for (int i = top; i > 0; i--) {
         changed[count] = (uint16_t)i;
-        count += load(s->ra_at[i]) != s->pc[i - 1];
+        count += load(*return_at(s, (uint32_t)i)) != s->pc[i - 1];
     }
-    if (s->ra_at[0] && load(s->ra_at[0]))
+    if (load(*return_at(s, 0)))
         return -2;
     for (uint32_t i = 0; i < count && changed[i] > broken; i++) {
-        uint64_t pc = rs_strip_pc(load(s->ra_at[changed[i]]));
+        uint64_t pc = rs_strip_pc(load(*return_at(s, changed[i])));
 
         if (!pc)
             return -2;
@@ -297,7 +326,8 @@ static bool keep_inner(struct rs_stack *s, int top, int broken, struct rs_regs *
         if (s->fp_at[i])
             fp = load(s->fp_at[i]);
     }
-    *regs = (struct rs_regs){.pc = rs_strip_pc(load(s->ra_at[broken + 1])), .sp = s->sp[broken], .fp = fp};
+    *regs =
+        (struct rs_regs){.pc = rs_strip_pc(load(*return_at(s, (uint32_t)broken + 1))), .sp = s->sp[broken], .fp = fp};
     return regs->pc != 0;
 }
 
@@ -319,14 +349,16 @@ static bool assemble(struct rs_stack *s, int top, uint32_t count)
 }
 
 /*
- * Makes the kept stack the one that REGS begins. False: it has frames that cannot be kept (odd rules, no end, too many),
- * or it is not wholly in [low, high).
+ * Makes the kept stack the one that REGS begins. False: it has frames that cannot be kept (odd rules, no end, too
+ * many), or it is not wholly in [low, high). *KNOWN: how many of its outermost frames stood before, the last one at
+ * another pc perhaps.
  */
-static bool follow(struct rs_stack *s, struct rs_regs regs)
+static bool follow(struct rs_stack *s, struct rs_regs regs, uint32_t *known)
 {
     int top = (int)s->depth - 1, broken;
     uint32_t count = 0, rule;
 
+    *known = 0;
     for (;;) {
         while (top >= 0 && s->sp[top] < regs.sp)
             top--;
@@ -340,6 +372,7 @@ static bool follow(struct rs_stack *s, struct rs_regs regs)
             if (broken == -1) {
                 if (regs.pc != s->pc[top])
                     replace_pc(s, (uint32_t)top, regs.pc);
+                *known = (uint32_t)top + 1;
                 return assemble(s, top, count);
             }
             if (broken == -2)
@@ -374,22 +407,24 @@ static bool follow(struct rs_stack *s, struct rs_regs regs)
 
 static struct rs_stack_memo *memo_of(struct rs_stack *s, uint64_t hash)
 {
-    return &s->memo[(hash ^ hash >> 29) * 0x9e3779b97f4a7c15u >> 52];
+    return &s->memo[hash >> 52];
 }
 _Static_assert(RS_STACK_MEMO == 1 << 12, "memo_of() takes 12 bits");
 
-/* The node of the kept stack. A part that could not be announced is left out. */
-static uint32_t node_of_kept(struct rs_stack *s)
+/* The node of the kept stack. A part that could not be announced is left out: it is not *WHOLE then. */
+static uint32_t node_of_kept(struct rs_stack *s, bool *whole)
 {
     struct rs_stack_memo *memo = memo_of(s, s->hash);
     uint32_t parent;
 
+    *whole = true;
     if (memo->hash == s->hash && memo->depth == s->depth)
         return memo->node;
     parent = s->valid_nodes ? s->node[s->valid_nodes - 1] : 0;
     for (uint32_t i = s->valid_nodes; i < s->depth; i++) {
         uint32_t node = node_of(s, parent, s->pc[i]);
 
+        *whole = node != 0;
         if (!node)
             return parent;
         s->node[i] = parent = node;
@@ -399,14 +434,120 @@ static uint32_t node_of_kept(struct rs_stack *s)
     return parent;
 }
 
-/* Code has been unmapped: what we know of pcs may be of other code now. */
-static void start_over(struct rs_stack *s)
+/* ---- known stacks ---- */
+
+static uint16_t *hint_of(struct rs_stack *s, uint64_t pc)
+{
+    return &s->hint[pc * 0x9e3779b97f4a7c15u >> 55];
+}
+_Static_assert(RS_STACK_HINTS == 1 << 9, "hint_of() takes 9 bits");
+
+static struct rs_stack_shape *shape_of(struct rs_stack *s, uint64_t pc, uint64_t sp)
+{
+    uint64_t at = sp + *hint_of(s, pc) * sizeof(uint64_t);
+    uint64_t caller = load(at < s->high - sizeof(uint64_t) ? at : sp); /* most likely */
+    uint64_t key = pc * 0x9e3779b97f4a7c15u + caller * 0xbf58476d1ce4e5b9u + sp * 0x94d049bb133111ebu;
+
+    return &s->shape[key >> 55];
+}
+_Static_assert(RS_STACK_SHAPES == 1 << 9, "shape_of() takes 9 bits");
+
+/* The sum of all that decides the walk from PC, SP and FP, if its shape is SHAPE, and of where it lies. */
+static inline uint64_t sum_up(struct rs_stack *s, const struct rs_stack_shape *shape, uint64_t pc, uint64_t fp)
+{
+    const uint64_t *at = return_at(s, shape->join), *c = &coefficients[RS_STACK_BLOCK + shape->join];
+    uint64_t sum = shape->hash + s->places[shape->join] + pc * coefficients[0];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < RS_STACK_SHAPE_WORDS; i++)
+        sum += load(shape->sp + shape->at[i] * sizeof(uint64_t)) * coefficients[i + 1];
+    if (shape->needs_fp)
+        sum += fp * coefficients[RS_STACK_BLOCK - 1];
+    for (int left = shape->join; left >= 0; left -= RS_STACK_BLOCK, at -= RS_STACK_BLOCK, c -= RS_STACK_BLOCK)
+#pragma GCC unroll 8
+        for (int i = 0; i < RS_STACK_BLOCK; i++)
+            sum += load(at[-i]) * c[-i];
+    for (uint32_t i = 0; i < s->checked_count && s->checked[i] <= shape->join; i++)
+        sum += load(s->fp_at[s->checked[i]]) * coefficient(s->checked[i]) * FP_WORD;
+    return sum;
+}
+_Static_assert(RS_STACK_SHAPE_WORDS + 2 <= RS_STACK_BLOCK, "sum_up() has a coefficient for each");
+
+/* The node of the stack that begins with PC, SP and FP, if such words have been seen; else 0. */
+static inline uint32_t node_of_known(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp)
+{
+    const struct rs_stack_shape *shape = shape_of(s, pc, sp);
+    const struct rs_stack_memo *memo;
+    uint64_t sum;
+
+    if (shape->sp != sp || shape->join >= s->depth)
+        return 0;
+    sum = sum_up(s, shape, pc, fp);
+    memo = memo_of(s, sum);
+    return memo->hash == sum && !memo->depth ? memo->node : 0;
+}
+
+/* Whether AT can be told in a shape, and goes into it. */
+static bool add_word(struct rs_stack_shape *shape, uint64_t at, uint64_t kind)
+{
+    uint64_t up = (at - shape->sp) / sizeof(uint64_t);
+
+    if (shape->words == RS_STACK_SHAPE_WORDS || up > UINT16_MAX || at % sizeof(uint64_t))
+        return false;
+    shape->at[shape->words++] = (uint16_t)up;
+    shape->hash = (shape->hash + up + kind) * 0xbf58476d1ce4e5b9u;
+    return true;
+}
+
+/*
+ * The kept stack, whose node is NODE, will be known by its words: those beyond the first KNOWN frames, which others
+ * have in common with it, become a shape, as far as they fit.
+ */
+static void keep_words(struct rs_stack *s, uint32_t known, uint32_t node)
+{
+    uint32_t top = s->depth - 1, i = top;
+    struct rs_stack_shape shape = {.sp = s->sp[top], .needs_fp = s->needs_fp[top]};
+    uint64_t sum;
+
+    if (shape.sp % sizeof(uint64_t))
+        return;
+    for (; i > 0 && i >= known && shape.words + 2 <= RS_STACK_SHAPE_WORDS; i--) {
+        if (!add_word(&shape, *return_at(s, i), 0))
+            return;
+        if (s->fp_at[i] && s->needs_fp[i - 1] && !add_word(&shape, s->fp_at[i], FP_WORD))
+            return;
+    }
+    shape.join = (uint16_t)i;
+    /* Something that the walk depends on in all of at[], lest there be a branch on how many there are. */
+    if (shape.words == 0 && (i == 0 || !add_word(&shape, *return_at(s, i), 0)))
+        return;
+    for (i = shape.words; i < RS_STACK_SHAPE_WORDS; i++)
+        shape.at[i] = shape.at[0];
+    shape.hash = (shape.hash + shape.sp) * 0x94d049bb133111ebu + shape.join + shape.needs_fp * FP_WORD;
+    if (top > 0)
+        *hint_of(s, s->pc[top]) = (uint16_t)((*return_at(s, top) - shape.sp) / sizeof(uint64_t));
+    *shape_of(s, s->pc[top], shape.sp) = shape;
+    sum = sum_up(s, &shape, s->pc[top], s->fp[top]);
+    *memo_of(s, sum) = (struct rs_stack_memo){.hash = sum, .node = node};
+}
+
+/* ---- stacks to nodes ---- */
+
+void rs_stack_reset(struct rs_stack *s)
 {
     s->generation = __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE);
-    rs_rule_cache_check(s->unwinder.cache);
+    rs_rule_cache_init(s->unwinder.cache, RS_STACK_RULE_BITS);
     forget_stack(s);
     memset(s->memo, 0, sizeof(s->memo));
+    memset(s->shape, 0, sizeof(s->shape));
     s->module_count = 0;
+}
+
+/* Code may have been unmapped: what we know of pcs may be of other code now. */
+static inline void check_generation(struct rs_stack *s)
+{
+    if (__builtin_expect(s->generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE), 0))
+        rs_stack_reset(s);
 }
 
 uint32_t rs_stack_intern(struct rs_stack *s, const uint64_t *pcs, unsigned count, bool complete)
@@ -415,10 +556,9 @@ uint32_t rs_stack_intern(struct rs_stack *s, const uint64_t *pcs, unsigned count
     struct rs_stack_memo *memo;
     uint64_t hash = 0;
 
-    if (__builtin_expect(s->generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE), 0))
-        start_over(s);
+    check_generation(s);
     for (unsigned i = 0; i < count; i++)
-        hash += pcs[count - 1 - i] * coefficient[i % RS_STACK_FRAMES];
+        hash += pcs[count - 1 - i] * coefficient(i % RS_STACK_FRAMES);
     memo = memo_of(s, hash);
     if (memo->hash == hash && memo->depth == depth)
         return memo->node;
@@ -504,23 +644,45 @@ static bool extend_bounds(struct rs_stack *s, uint64_t sp)
     return true;
 }
 
-uint32_t rs_stack_node(struct rs_stack *s, const struct rs_regs *regs)
+static __attribute__((noinline)) uint32_t node_of_new(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    if (__builtin_expect(s->generation != __atomic_load_n(&rs_unwind_generation, __ATOMIC_ACQUIRE), 0))
-        start_over(s);
-    if (__builtin_expect(regs->sp - s->low >= s->high - s->low, 0) && !extend_bounds(s, regs->sp))
-        return node_of_copy(s, regs);
-    if (__builtin_expect(follow(s, *regs), 1))
-        return node_of_kept(s);
-    return node_of_walk(s, regs);
+    struct rs_regs regs = {.pc = pc, .sp = sp, .fp = fp};
+    uint32_t known, node;
+    bool whole;
+
+    if (__builtin_expect(!follow(s, regs, &known), 0))
+        return node_of_walk(s, &regs);
+    node = node_of_kept(s, &whole);
+    if (whole)
+        keep_words(s, known, node);
+    return node;
+}
+
+/* The same for a stack that may not be read directly. */
+static __attribute__((noinline)) uint32_t node_elsewhere(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp)
+{
+    return node_of_copy(s, &(struct rs_regs){.pc = pc, .sp = sp, .fp = fp});
+}
+
+uint32_t rs_stack_node(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp)
+{
+    uint32_t node;
+
+    check_generation(s);
+    if (__builtin_expect(sp - s->low >= s->high - s->low, 0) && !extend_bounds(s, sp))
+        return node_elsewhere(s, pc, sp, fp);
+    node = node_of_known(s, pc, sp, fp);
+    return __builtin_expect(node != 0, 1) ? node : node_of_new(s, pc, sp, fp);
 }
 
 void rs_stack_init(struct rs_stack *s, struct rs_nodes *nodes, const struct rs_stack_sink *sink, bool is_main)
 {
     uint64_t low = 0, high = 0;
 
-    if (!__atomic_load_n(&coefficient[0], __ATOMIC_ACQUIRE))
+    if (!__atomic_load_n(&coefficients[0], __ATOMIC_ACQUIRE))
         fill_coefficients();
+    for (int i = 0; i < RS_STACK_BLOCK; i++)
+        s->ra_at[i] = (uintptr_t)&s->zero;
     s->nodes = nodes;
     current_table(nodes); /* while memory may still be asked for */
     s->sink = *sink;

@@ -27,4 +27,4 @@
 /* The last three arguments of the function that does a hook's work: in registers, so that the hook ends in a jump. */
 #define CALLER() CALLER_PC, CALLER_SP, CALLER_FP
 #define CALLER_PARAMS uint64_t pc, uint64_t sp, uint64_t fp
-#define CALLER_STRUCT (&(struct rs_caller){.pc = pc, .sp = sp, .fp = fp})
+#define CALLER_ARGS   pc, sp, fp

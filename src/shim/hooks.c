@@ -33,7 +33,7 @@ static RECORDED void *recorded_malloc(size_t size, CALLER_PARAMS)
 {
     void *block = rs_real.malloc(size);
 
-    rs_record_alloc(block, size, CALLER_STRUCT);
+    rs_record_alloc(block, size, CALLER_ARGS);
     return block;
 }
 
@@ -51,7 +51,7 @@ static RECORDED void *recorded_calloc(size_t count, size_t size, CALLER_PARAMS)
     rs_nested++;
     block = rs_real.calloc(count, size);
     rs_nested--;
-    rs_record_alloc(block, count * size, CALLER_STRUCT);
+    rs_record_alloc(block, count * size, CALLER_ARGS);
     return block;
 }
 
@@ -69,7 +69,7 @@ static RECORDED void *recorded_memalign(size_t alignment, size_t size, CALLER_PA
     rs_nested++;
     block = rs_real.memalign(alignment, size);
     rs_nested--;
-    rs_record_alloc(block, size, CALLER_STRUCT);
+    rs_record_alloc(block, size, CALLER_ARGS);
     return block;
 }
 
@@ -87,7 +87,7 @@ static RECORDED void *recorded_aligned_alloc(size_t alignment, size_t size, CALL
     rs_nested++;
     block = rs_real.aligned_alloc(alignment, size);
     rs_nested--;
-    rs_record_alloc(block, size, CALLER_STRUCT);
+    rs_record_alloc(block, size, CALLER_ARGS);
     return block;
 }
 
@@ -106,7 +106,7 @@ static RECORDED int recorded_posix_memalign(void **out, size_t alignment, size_t
     rc = rs_real.posix_memalign(out, alignment, size);
     rs_nested--;
     if (!rc)
-        rs_record_alloc(*out, size, CALLER_STRUCT);
+        rs_record_alloc(*out, size, CALLER_ARGS);
     return rc;
 }
 
@@ -124,7 +124,7 @@ static RECORDED void *recorded_valloc(size_t size, CALLER_PARAMS)
     rs_nested++;
     block = rs_real.valloc(size);
     rs_nested--;
-    rs_record_alloc(block, size, CALLER_STRUCT);
+    rs_record_alloc(block, size, CALLER_ARGS);
     return block;
 }
 
@@ -142,7 +142,7 @@ static RECORDED void *recorded_pvalloc(size_t size, CALLER_PARAMS)
     rs_nested++;
     block = rs_real.pvalloc(size);
     rs_nested--;
-    rs_record_alloc(block, size, CALLER_STRUCT);
+    rs_record_alloc(block, size, CALLER_ARGS);
     return block;
 }
 
@@ -164,7 +164,7 @@ static void *leave_pool(void *block, size_t size, CALLER_PARAMS)
     if (to)
         memcpy(to, block, old_size < size ? old_size : size);
     if (rs_channel_active())
-        rs_record_alloc(to, size, CALLER_STRUCT);
+        rs_record_alloc(to, size, CALLER_ARGS);
     return to;
 }
 
@@ -172,13 +172,13 @@ static void *leave_pool(void *block, size_t size, CALLER_PARAMS)
  * The old block is gone when there is a new one, or when SIZE 0 asked for that (glibc frees and returns NULL). Its free
  * gets the number from before the call, since another thread may have been given its address meanwhile.
  */
-static void note_realloc(void *block, uint32_t number, void *to, size_t size, const struct rs_caller *caller)
+static void note_realloc(void *block, uint32_t number, void *to, size_t size, CALLER_PARAMS)
 {
     if (!to && size)
         return;
     if (block)
-        rs_record_free_drawn(block, number, caller);
-    rs_record_alloc(to, size, caller);
+        rs_record_free_drawn(block, number, sp);
+    rs_record_alloc(to, size, CALLER_ARGS);
 }
 
 static RECORDED void *recorded_realloc(void *block, size_t size, CALLER_PARAMS)
@@ -186,7 +186,7 @@ static RECORDED void *recorded_realloc(void *block, size_t size, CALLER_PARAMS)
     uint32_t number = rs_record_draw(block);
     void *to = rs_real.realloc(block, size);
 
-    note_realloc(block, number, to, size, CALLER_STRUCT);
+    note_realloc(block, number, to, size, CALLER_ARGS);
     return to;
 }
 
@@ -215,10 +215,10 @@ HOOK void *reallocarray(void *block, size_t count, size_t size)
 
 /* ---- release ---- */
 
-static RECORDED void recorded_free(void *block, CALLER_PARAMS)
+static RECORDED void recorded_free(void *block, uint64_t sp)
 {
     if (block && !rs_pool_owns(block))
-        rs_record_free(block, CALLER_STRUCT);
+        rs_record_free(block, sp);
     rs_real.free(block);
 }
 
@@ -228,7 +228,7 @@ HOOK void free(void *block)
         rs_real.free(block);
         return;
     }
-    recorded_free(block, CALLER());
+    recorded_free(block, CALLER_SP);
 }
 
 HOOK void free_sized(void *block, size_t size)
@@ -238,7 +238,7 @@ HOOK void free_sized(void *block, size_t size)
         rs_real.free(block);
         return;
     }
-    recorded_free(block, CALLER());
+    recorded_free(block, CALLER_SP);
 }
 
 HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
@@ -248,7 +248,7 @@ HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
         rs_real.free(block);
         return;
     }
-    recorded_free(block, CALLER());
+    recorded_free(block, CALLER_SP);
 }
 
 HOOK size_t malloc_usable_size(void *block)

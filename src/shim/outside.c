@@ -37,10 +37,10 @@ static bool is_allocator(uint64_t pc)
            asks.dlfo_map_start == allocates.dlfo_map_start;
 }
 
-static void note(enum rs_outside kind, const void *address, int64_t bytes, const struct rs_caller *caller)
+static void note(enum rs_outside kind, const void *address, int64_t bytes, CALLER_PARAMS)
 {
-    if (!is_allocator(caller->pc))
-        rs_record_outside(kind, address, bytes, caller);
+    if (!is_allocator(pc))
+        rs_record_outside(kind, address, bytes, CALLER_ARGS);
 }
 
 static RECORDED void *recorded_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset,
@@ -49,7 +49,7 @@ static RECORDED void *recorded_mmap(void *at, size_t len, int prot, int flags, i
     void *got = rs_real.mmap(at, len, prot, flags, fd, offset);
 
     if (got != MAP_FAILED && (flags & MAP_ANONYMOUS))
-        note(RS_OUTSIDE_MMAP, got, (int64_t)len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MMAP, got, (int64_t)len, CALLER_ARGS);
     return got;
 }
 
@@ -72,7 +72,7 @@ static RECORDED int recorded_munmap(void *at, size_t len, CALLER_PARAMS)
     int rc = rs_real.munmap(at, len);
 
     if (!rc)
-        note(RS_OUTSIDE_MUNMAP, at, -(int64_t)len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MUNMAP, at, -(int64_t)len, CALLER_ARGS);
     return rc;
 }
 
@@ -90,8 +90,8 @@ static RECORDED void *recorded_mremap(void *at, size_t old_len, size_t new_len, 
     void *got = rs_real.mremap(at, old_len, new_len, flags, to);
 
     if (got != MAP_FAILED) {
-        note(RS_OUTSIDE_MREMAP, at, -(int64_t)old_len, CALLER_STRUCT);
-        note(RS_OUTSIDE_MREMAP, got, (int64_t)new_len, CALLER_STRUCT);
+        note(RS_OUTSIDE_MREMAP, at, -(int64_t)old_len, CALLER_ARGS);
+        note(RS_OUTSIDE_MREMAP, got, (int64_t)new_len, CALLER_ARGS);
     }
     return got;
 }
@@ -108,7 +108,7 @@ static RECORDED void *recorded_sbrk(intptr_t by, CALLER_PARAMS)
     void *got = rs_real.sbrk(by);
 
     if (got != (void *)-1 && by)
-        note(RS_OUTSIDE_BRK, got, by, CALLER_STRUCT);
+        note(RS_OUTSIDE_BRK, got, by, CALLER_ARGS);
     return got;
 }
 
@@ -125,7 +125,7 @@ static RECORDED int recorded_brk(void *end, CALLER_PARAMS)
     int rc = rs_real.brk(end);
 
     if (!rc && before != (char *)-1)
-        note(RS_OUTSIDE_BRK, before, (char *)end - before, CALLER_STRUCT);
+        note(RS_OUTSIDE_BRK, before, (char *)end - before, CALLER_ARGS);
     return rc;
 }
 

@@ -318,13 +318,12 @@ static bool abandoned(struct rs_thread *t, uint64_t sp)
     if (sp < t->busy_sp)
         return false;
     t->stream.at = atomic_load_explicit(&t->stream.frame->written, memory_order_relaxed);
-    t->stack.depth = t->stack.valid_nodes = t->stack.checked_count = 0;
-    t->stack.hash = 0;
+    rs_stack_reset(&t->stack);
     return true;
 }
 
 /* This thread's block, busy; NULL: do nothing. */
-static inline struct rs_thread *enter(const struct rs_caller *caller)
+static inline struct rs_thread *enter(uint64_t sp)
 {
     struct rs_thread *t = self;
 
@@ -335,13 +334,12 @@ static inline struct rs_thread *enter(const struct rs_caller *caller)
         if (!t)
             return NULL;
     }
-    if (__builtin_expect(atomic_load_explicit(&t->stream.frame->busy, memory_order_relaxed), 0) &&
-        !abandoned(t, caller->sp)) {
+    if (__builtin_expect(atomic_load_explicit(&t->stream.frame->busy, memory_order_relaxed), 0) && !abandoned(t, sp)) {
         atomic_fetch_add_explicit(&t->counts->skipped, 1, memory_order_relaxed);
         return NULL;
     }
     set_busy(t, 1);
-    t->busy_sp = caller->sp;
+    t->busy_sp = sp;
     if (__builtin_expect(!t->stream.channel->slab, 0) && t->fifo_events++ % FIFO_TICK_EVENTS == 0)
         rs_channel_check(t->stream.channel);
     if (__builtin_expect(atomic_load_explicit(rs_channel_tick, memory_order_relaxed) != t->stream.tick, 0))
@@ -552,10 +550,9 @@ static inline void note_alloc(struct rs_thread *t, uint64_t address, uint64_t si
     publish_packed(t, ALLOC_BYTES, address);
 }
 
-void rs_record_alloc(const void *block, size_t size, const struct rs_caller *caller)
+void rs_record_alloc(const void *block, size_t size, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    struct rs_thread *t = block ? enter(caller) : NULL;
-    struct rs_regs regs;
+    struct rs_thread *t = block ? enter(sp) : NULL;
     uint32_t node, number;
 
     if (!t)
@@ -563,8 +560,7 @@ void rs_record_alloc(const void *block, size_t size, const struct rs_caller *cal
     allocated.bytes += size;
     allocated.blocks++;
     number = draw(t->image, is_shared(t), (uintptr_t)block);
-    regs = (struct rs_regs){.pc = caller->pc, .sp = caller->sp, .fp = caller->fp};
-    node = rs_stack_node(&t->stack, &regs);
+    node = rs_stack_node(&t->stack, pc, sp, fp);
     if (__builtin_expect(t->stack.no_stack + t->stack.truncated != t->told, 0))
         publish_counters(t);
     note_alloc(t, (uintptr_t)block, size, node, number);
@@ -640,9 +636,9 @@ static inline void note_free(struct rs_thread *t, uint64_t address, uint32_t num
     publish_packed(t, FREE_BYTES, address);
 }
 
-void rs_record_free_drawn(const void *block, uint32_t number, const struct rs_caller *caller)
+void rs_record_free_drawn(const void *block, uint32_t number, uint64_t sp)
 {
-    struct rs_thread *t = enter(caller);
+    struct rs_thread *t = enter(sp);
 
     if (!t)
         return;
@@ -651,9 +647,9 @@ void rs_record_free_drawn(const void *block, uint32_t number, const struct rs_ca
     leave(t);
 }
 
-void rs_record_free(const void *block, const struct rs_caller *caller)
+void rs_record_free(const void *block, uint64_t sp)
 {
-    struct rs_thread *t = enter(caller);
+    struct rs_thread *t = enter(sp);
 
     if (!t)
         return;
@@ -663,16 +659,15 @@ void rs_record_free(const void *block, const struct rs_caller *caller)
     leave(t);
 }
 
-void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes, const struct rs_caller *caller)
+void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    struct rs_thread *t = enter(caller);
-    struct rs_regs regs = {.pc = caller->pc, .sp = caller->sp, .fp = caller->fp};
+    struct rs_thread *t = enter(sp);
     struct rs_record_outside *r;
     uint32_t node;
 
     if (!t)
         return;
-    node = rs_stack_node(&t->stack, &regs);
+    node = rs_stack_node(&t->stack, pc, sp, fp);
     r = rs_stream_reserve(&t->stream, sizeof(*r), false);
     if (r) {
         *r = (struct rs_record_outside){.word = RS_RECORD(RS_RECORD_OUTSIDE, sizeof(*r)),

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/stack.h"
 #include "core/syscall.h"
+#include "shim/cxx/notes.h"
 
 enum {
     RECENT_SLOTS = 1024,
@@ -706,4 +707,23 @@ RUSTSCOPE_API const struct rustscope_allocations *rustscope_shim_allocations(voi
 const struct rustscope_allocations *rustscope_shim_allocations(void)
 {
     return &allocated;
+}
+
+/* ---- for the C++ operators ---- */
+
+void rustscope_shim_note_alloc(const void *block, size_t size, uint64_t pc, uint64_t sp, uint64_t fp)
+{
+    if (rs_channel_active())
+        rs_record_alloc(block, size, pc, sp, fp);
+}
+
+void rustscope_shim_note_free(const void *block, uint64_t sp)
+{
+    if (rs_channel_active())
+        rs_record_free(block, sp);
+}
+
+void rustscope_shim_quiet(int by)
+{
+    rs_nested += (uint32_t)by;
 }

@@ -46,6 +46,79 @@ int main()
 }
 """
 
+# Every form of the operators, and one that fails.
+CXX_OPERATORS = """
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#define APART extern "C" __attribute__((noinline))
+struct alignas(64) wide { char bytes[128]; };
+APART void plain() { int *volatile one = new int; delete one; }
+APART void array(int i) { char *volatile some = new char[100]; if (i >= 3) delete[] some; }
+APART void nothrow() { char *volatile some = new (std::nothrow) char[50]; operator delete[](some, std::nothrow); }
+APART void aligned() { wide *volatile one = new wide; delete one; }
+APART void aligned_array() { wide *volatile some = new (std::nothrow) wide[3]; delete[] some; }
+APART void by_malloc() { void *volatile one = malloc(48); free(one); }
+APART void too_much()
+{
+    volatile size_t size = ~size_t(0) / 4;
+    try {
+        static char *volatile none = new char[size];
+        (void)none;
+    } catch (const std::bad_alloc &) {
+        fputs("bad_alloc ", stdout);
+    }
+    if (!operator new(size, std::nothrow))
+        fputs("nothrow\\n", stdout);
+}
+int main()
+{
+    for (int i = 0; i < 1000; i++) {
+        plain();
+        array(i);
+        nothrow();
+        aligned();
+        aligned_array();
+        by_malloc();
+    }
+    too_much();
+}
+"""
+
+# A C program's C++ plugin, with the C++ library's operators or (OWN) with its own.
+OPERATORS_PLUGIN = """
+#include <cstdlib>
+#include <new>
+#ifdef OWN
+static int live;
+void *operator new(size_t size) { live++; return malloc(size); }
+void operator delete(void *block) noexcept { live--; free(block); }
+void operator delete(void *block, size_t) noexcept { live--; free(block); }
+#endif
+struct thing { char bytes[100]; };
+extern "C" __attribute__((noinline)) thing *plugin_take() { return new thing; }
+extern "C" int plugin_size() {
+    for (int i = 0; i < 1000; i++)
+        delete plugin_take();
+#ifdef OWN
+    if (live)
+        return live;
+#endif
+    return sizeof(thing);
+}
+"""
+OPERATORS_HOST = """
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    void *plugin = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    int (*size)(void) = (int (*)(void))dlsym(plugin, "plugin_size");
+    printf("plugin %d\\n", size());
+    return argc != 2 || dlclose(plugin);
+}
+"""
+
 # The prefix is given to what the program calls, not to everything: an allocator calls libc, too.
 FAMILY = ["malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc", "memalign", "valloc",
           "malloc_usable_size", "mallocx", "rallocx", "sallocx"]
@@ -105,13 +178,54 @@ def test_a_static_jemalloc_with_a_prefix_is_named(record, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["jemalloc", "tcmalloc_minimal", "mimalloc"])
-def test_operator_new_of_a_shared_allocator_is_told(record, tmp_path, name):
+@pytest.mark.parametrize("how", ["linked", "preloaded"])
+def test_operators_of_a_shared_allocator_are_recorded(record, tmp_path, name, how):
+    shared = library(f"lib{name}.so")
+    env = {**os.environ, "LD_PRELOAD": shared} if how == "preloaded" else None
+    program = compile_(tmp_path, CXX_OPERATORS, *(["-Wl,--no-as-needed", shared] if how == "linked" else []), compiler="g++")
+    native = subprocess.run([program], env=env, capture_output=True)  # mimalloc's C build aborts for want of bad_alloc
+    recording = record(PLAIN, [program], env=env)
+    found = Allocs(recording.session)
+    assert (recording.returncode, recording.stdout) == (native.returncode if native.returncode >= 0 else 128 - native.returncode, native.stdout)
+    for function in ["plain", "array", "nothrow", "aligned", "aligned_array", "by_malloc"]:
+        figures = [found.under(function, key) for key in ["count", "leaked_count", "leaked_bytes"]]
+        assert figures == ([1000, 0, 0] if function != "array" else [1000, 3, 300]), function
+    assert found.under("too_much", "bytes") < 10000  # exceptions
+    assert recording.session["diagnostics"]["unknown_frees"] == 0
+    assert "operator new" not in warnings_of(recording)
+
+
+@pytest.mark.parametrize("name", ["jemalloc", "tcmalloc_minimal", "mimalloc"])
+def test_operators_that_are_missed_are_told(record, tmp_path, name):
+    """The shell has no operators; what it starts has, and another preload would be too late."""
     program = compile_(tmp_path, CXX_PROGRAM, "-Wl,--no-as-needed", library(f"lib{name}.so"), compiler="g++")
-    recording = record(PLAIN, [program])
+    recording = record(PLAIN, ["sh", "-c", f"{program}; true"])
     found = Allocs(recording.session)
     assert recording.returncode == 0
     assert (found.of("by_malloc"), found.of("by_malloc", "leaked_count")) == (1000, 0)
     assert "operator new is that of" in warnings_of(recording) and name.split("_")[0] in warnings_of(recording)
+
+
+def test_the_hooks_of_operators_are_harmless_elsewhere(record, tmp_path):
+    """Children of a program with an allocator: one with the C++ library's operators, one that gets its own late."""
+    shared = library("libjemalloc.so")
+    plugin, host = tmp_path / "plugin.so", tmp_path / "host"
+    (tmp_path / "p.cpp").write_text(OPERATORS_PLUGIN)
+    (tmp_path / "h.c").write_text(OPERATORS_HOST)
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    for own, name in [("-DOWN", "own.so"), ("-UOWN", "plugin.so")]:
+        subprocess.run(["g++", "-shared", "-fPIC", own, "-o", tmp_path / name, tmp_path / "p.cpp"], check=True)
+    subprocess.run(["gcc", "-o", host, tmp_path / "h.c", "-ldl"], check=True)
+    child = compile_(tmp_path, CXX_OPERATORS, compiler="g++")
+    script = f"{child} && {host} {plugin} && {host} {tmp_path / 'own.so'}"
+    # The preload is inherited; the allocator is not there any more.
+    start = f'LD_PRELOAD=$(echo "$LD_PRELOAD" | sed s,:{shared},,) exec sh -c "{script}"'
+    recording = record(PLAIN, ["sh", "-c", start], env={**os.environ, "LD_PRELOAD": shared})
+    found = Allocs(recording.session)
+    assert (recording.returncode, recording.stdout) == (0, b"bad_alloc nothrow\nplugin 100\nplugin 100\n")
+    assert found.under("plain") == 1000 and found.under("plugin_take") == 2000
+    assert recording.session["diagnostics"]["unknown_frees"] == 0
 
 
 def test_operator_new_of_the_cxx_library_is_malloc(record, tmp_path):

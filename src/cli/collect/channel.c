@@ -40,7 +40,8 @@ struct channel {
     struct sink sinks[SINKS];
     size_t sink_count;
     char *env[4];
-    char shim_link[128];
+    char shim_link[2][128];
+    bool hooks_operators;        /* librustscope_shim_cxx.so is preloaded, too */
     const struct image *current; /* of the record that a sink is given */
 
     pthread_t thread;
@@ -131,8 +132,9 @@ void channel_close(struct channel *ch)
         return;
     stop_thread(ch);
     reader_release(&ch->reader);
-    if (ch->shim_link[0])
-        unlink(ch->shim_link);
+    for (size_t i = 0; i < sizeof(ch->shim_link) / sizeof(*ch->shim_link); i++)
+        if (ch->shim_link[i][0])
+            unlink(ch->shim_link[i]);
     slab_close(&ch->slab);
     maps_release(&ch->maps);
     for (size_t i = 0; i < sizeof(ch->env) / sizeof(*ch->env); i++)
@@ -142,21 +144,39 @@ void channel_close(struct channel *ch)
 }
 
 /* LD_PRELOAD is split at blanks and colons: a path that has some goes by another name. */
-static const char *preloadable(struct channel *ch, const char *shim)
+static const char *preloadable(struct channel *ch, const char *shim, unsigned which)
 {
+    char *link = ch->shim_link[which];
+
     if (!strpbrk(shim, " :"))
         return shim;
-    snprintf(ch->shim_link, sizeof(ch->shim_link), "%s/shim.so", ch->slab.dir);
-    if (symlink(shim, ch->shim_link)) {
-        ch->shim_link[0] = '\0';
+    snprintf(link, sizeof(ch->shim_link[which]), "%s/shim%u.so", ch->slab.dir, which);
+    if (symlink(shim, link)) {
+        link[0] = '\0';
         return NULL;
     }
-    return ch->shim_link;
+    return link;
+}
+
+/* What comes before the user's own preloads: both shims where SHIM alone would miss PROGRAM's operator new. */
+static char *preloads(struct channel *ch, const char *program, const char *shim)
+{
+    const char *user = getenv("LD_PRELOAD"), *operators = NULL;
+    char path[4096];
+
+    if (ch->options.allocations && shim_check_operators(program, user) && shim_find_operators(shim, path, sizeof(path)))
+        operators = preloadable(ch, path, 1);
+    ch->hooks_operators = operators != NULL;
+    shim = preloadable(ch, shim, 0);
+    if (!shim)
+        return NULL;
+    return xasprintf("LD_PRELOAD=%s%s%s%s%s", shim, operators ? ":" : "", operators ? operators : "",
+                     user && *user ? ":" : "", user ? user : "");
 }
 
 char *const *channel_env(struct channel *ch, const char *program)
 {
-    const char *user = getenv("LD_PRELOAD"), *asan = getenv("ASAN_OPTIONS"), *shim;
+    const char *asan = getenv("ASAN_OPTIONS");
     const char *reason = shim_check_program(program);
     struct session *s = ch->session;
     char path[4096];
@@ -168,12 +188,12 @@ char *const *channel_env(struct channel *ch, const char *program)
     if (reason) {
         ch->root_reason = strings_add_str(&s->strings, reason);
         session_warn(s, "%s is %s: its allocations are not recorded (it runs unchanged)", program, reason);
-    } else if (!shim_find(path, sizeof(path)) || !(shim = preloadable(ch, path))) {
+    } else if (!shim_find(path, sizeof(path)) || !(ch->env[n] = preloads(ch, program, path))) {
         ch->root_reason = strings_add_str(&s->strings, "librustscope_shim.so was not found");
         session_warn(s, "librustscope_shim.so was not found beside rustscope: allocations are not recorded "
                         "(RUSTSCOPE_SHIM=PATH names it)");
     } else {
-        ch->env[n++] = xasprintf("LD_PRELOAD=%s%s%s", shim, user && *user ? ":" : "", user ? user : "");
+        n++;
         /* A child may be built with AddressSanitizer, which refuses to start behind a preload. The user's word is last. */
         ch->env[n++] = xasprintf("ASAN_OPTIONS=verify_asan_link_order=0%s%s", asan && *asan ? ":" : "", asan ? asan : "");
     }
@@ -652,16 +672,16 @@ static bool is_suspicious(const struct image *image, const struct process *p)
 }
 
 /* Why calls of a process are not seen, in a word for the process and a sentence for a person. NULL: they are. */
-static const char *name_bypass(const struct shim_allocator *found, const struct image *image, const struct process *p,
-                               char *sentence, size_t size)
+static const char *name_bypass(const struct shim_allocator *found, bool hooks_operators, const struct image *image,
+                               const struct process *p, char *sentence, size_t size)
 {
     const char *name = found->name ? found->name : "an allocator (jemalloc, tcmalloc, mimalloc…)";
 
-    if (found->takes_new) {
+    if (found->takes_new && !hooks_operators) {
         snprintf(sentence, size,
-                 "operator new is that of %s, which does not call malloc: only malloc's own callers are recorded. For a "
-                 "profile, link without %s",
-                 name, name);
+                 "operator new is that of %s, which does not call malloc: only malloc's own callers are recorded. Give "
+                 "rustscope the program itself, not what starts it",
+                 name);
         return "operator new of another allocator bypasses malloc";
     }
     if (found->is_malloc && !image->heap.allocations) {
@@ -700,7 +720,7 @@ static void explain_bypassed(struct channel *ch)
         if (p->exe != looked_at || is_suspicious(image, p))
             shim_check_allocator(strings_get(&s->strings, p->exe), preloaded, is_suspicious(image, p), &found);
         looked_at = p->exe;
-        reason = name_bypass(&found, image, p, sentence, sizeof(sentence));
+        reason = name_bypass(&found, ch->hooks_operators, image, p, sentence, sizeof(sentence));
         if (!reason)
             continue;
         p->shim_reason = strings_add_str(&s->strings, reason);

@@ -30,5 +30,13 @@ struct shim_allocator {
  */
 void shim_check_allocator(const char *path, const char *preloaded, bool deep, struct shim_allocator *found);
 
+/*
+ * Whether operator new is an allocator's in PROGRAM, searched in PATH, with the libraries PRELOADED (NULL: none): it
+ * needs the second shim, too. Libraries that its libraries need are not looked at.
+ */
+bool shim_check_operators(const char *program, const char *preloaded);
+
 /* Finds the shim: RUSTSCOPE_SHIM, beside our executable (../lib), or where it was installed. False: nowhere. */
 bool shim_find(char *path, size_t size);
+/* The one for C++'s operators, beside that at SHIM. */
+bool shim_find_operators(const char *shim, char *path, size_t size);

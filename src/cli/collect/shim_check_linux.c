@@ -162,22 +162,28 @@ const char *shim_check_file(const char *path)
     return check_path(path, 0);
 }
 
-const char *shim_check_program(const char *program)
+/* Where execvp finds PROGRAM; false: nowhere. */
+static bool search(const char *program, char *found, size_t size)
 {
     const char *path = getenv("PATH");
-    char candidate[PATH_MAX];
 
     if (strchr(program, '/'))
-        return check_path(program, 0);
+        return (size_t)snprintf(found, size, "%s", program) < size;
     for (path = path ? path : "/bin:/usr/bin"; *path; path += strcspn(path, ":"), path += *path == ':') {
         size_t len = strcspn(path, ":");
 
-        if ((size_t)snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)len, path, len ? "/" : "", program) <
-                sizeof(candidate) &&
-            !access(candidate, X_OK))
-            return check_path(candidate, 0);
+        if ((size_t)snprintf(found, size, "%.*s%s%s", (int)len, path, len ? "/" : "", program) < size &&
+            !access(found, X_OK))
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+const char *shim_check_program(const char *program)
+{
+    char path[PATH_MAX];
+
+    return search(program, path, sizeof(path)) ? check_path(path, 0) : NULL;
 }
 
 /* ---- other allocators ---- */
@@ -273,6 +279,28 @@ void shim_check_allocator(const char *path, const char *preloaded, bool deep, st
         check_allocator(elf, preloaded, deep, found);
     elf_end(elf);
     close(fd);
+}
+
+bool shim_check_operators(const char *program, const char *preloaded)
+{
+    struct shim_allocator found;
+    char path[PATH_MAX];
+
+    if (preloaded && allocator_of_library(preloaded))
+        return true;
+    if (!search(program, path, sizeof(path)))
+        return false;
+    shim_check_allocator(path, preloaded, false, &found);
+    return found.takes_new;
+}
+
+bool shim_find_operators(const char *shim, char *path, size_t size)
+{
+    const char *slash = strrchr(shim, '/');
+    int len = slash ? (int)(slash - shim) : 1;
+
+    return (size_t)snprintf(path, size, "%.*s/librustscope_shim_cxx.so", len, slash ? shim : ".") < size &&
+           !access(path, R_OK);
 }
 
 bool shim_find(char *path, size_t size)

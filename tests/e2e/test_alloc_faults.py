@@ -360,6 +360,15 @@ def test_a_fifo_that_others_may_write_to_is_refused(rustscope, tmp_path):
     assert not (tmp_path / "rustscope-last.json").exists()
 
 
+@needs_root
+def test_a_fifo_of_another_user_is_refused(rustscope, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    os.chown(fifo, 65534, 65534)
+    run = subprocess.run([rustscope, "listen", str(fifo)], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert run.returncode in (1, 2) and "belongs to somebody else" in run.stderr
+
+
 def test_what_a_killed_rustscope_left_is_cleared_away_by_the_next(rustscope, record, target, tmp_path):
     def sessions():
         return {name for name in os.listdir("/dev/shm") if name.startswith("rustscope-")}

@@ -28,7 +28,8 @@
 #define RS_FRAME_BYTES       4096u
 #define RS_TICK_NS           10000000u /* a tick is CLOCK_MONOTONIC in units of 10 ms, modulo 2^32 */
 #define RS_DEAD_TICKS        1000u     /* 10 s without a new tick: to writers the CLI is gone, and hooks only pass on */
-#define RS_SEQUENCE_COUNTERS 1024u
+#define RS_SEQUENCE_COUNTERS (256u * RS_SEQUENCE_GROUP)
+#define RS_SEQUENCE_GROUP    64u
 
 /* Who fills a stream. Each has its own streams, so a signal handler never meets a half-written record of a hook. */
 enum rs_source {
@@ -122,7 +123,8 @@ enum rs_word { RS_WORD_NONE = 0, RS_WORD_ALLOC = 1, RS_WORD_FREE = 2, RS_WORD_RE
  *
  * The number orders the events of one address whatever way they come: it is drawn from counter
  * rs_sequence_slot(address) of the process, after the real malloc and before the real free, and compared modulo 2^32.
- * Of two events of one address the higher number is the later one.
+ * Of two events of one address the higher number is the later one; where they lie minutes apart time tells, since a
+ * counter may come half round in an hour.
  */
 #define RS_ALLOC_FREED     4u
 #define RS_ALLOC_TEMPORARY 8u
@@ -130,9 +132,14 @@ enum rs_word { RS_WORD_NONE = 0, RS_WORD_ALLOC = 1, RS_WORD_FREE = 2, RS_WORD_RE
 #define RS_PACKED_SIZE_MAX 4095u
 #define RS_PACKED_NODE_MAX 0xffffffu
 
+/*
+ * 64 counters, four cache lines, for a megabyte of addresses: threads mostly have arenas of their own, and so counters
+ * that stay with their processor.
+ */
 static inline uint32_t rs_sequence_slot(uint64_t address)
 {
-    return (uint32_t)((address >> 4) * 0x9e3779b97f4a7c15u >> 54);
+    return (uint32_t)((address >> 20) * 0x9e3779b97f4a7c15u >> 56) * RS_SEQUENCE_GROUP +
+           (uint32_t)(address >> 4) % RS_SEQUENCE_GROUP;
 }
 
 /*

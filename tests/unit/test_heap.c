@@ -125,6 +125,25 @@ START_TEST(a_free_of_a_block_from_before_us_is_unknown_and_harmless)
 }
 END_TEST
 
+/* A counter has gone more than half round while the block lived, once or many times. */
+START_TEST(a_block_that_lived_for_minutes_is_closed_whatever_the_numbers_say)
+{
+    static const uint32_t numbers[] = {6, 5, 4, 0x80000006, 0xfffffff0};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        struct heap h = new_heap();
+
+        heap_alloc(&h, 0x1000, 5, SITE, 100, 1000, PEAK);
+        heap_free(&h, 0x1000, numbers[i], false, 1000 + 100 * 1000000 / 64, PEAK);
+        ck_assert_uint_eq(h.live_count, 0);
+        /* What is read late is of its own time. */
+        heap_alloc(&h, 0x1000, numbers[i] - 1, SITE, 100, 500, PEAK);
+        ck_assert_uint_eq(h.live_count, 0);
+        heap_release(&h);
+    }
+}
+END_TEST
+
 START_TEST(the_table_stays_small_when_addresses_never_come_back)
 {
     struct heap h = new_heap();
@@ -301,6 +320,7 @@ END_TEST
 
 SUITE("heap", events_of_one_address_end_in_the_same_state_in_every_order,
       streams_read_in_any_interleaving_leave_no_false_leak, a_free_of_a_block_from_before_us_is_unknown_and_harmless,
+      a_block_that_lived_for_minutes_is_closed_whatever_the_numbers_say,
       the_table_stays_small_when_addresses_never_come_back,
       a_rehash_in_a_stream_that_is_behind_keeps_young_dead_entries,
       a_free_is_remembered_for_longer_than_its_allocation_can_be_late,

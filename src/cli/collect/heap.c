@@ -19,6 +19,7 @@ enum {
     DEAD_KEEP_TIME_LATE = 1000000 / 64, /* a second */
     SITES_MAX = HEAP_NO_SITE,
     HUGE_BYTES = 4 << 20,
+    MINUTE = 60 * 1000000 / 64,
     BLOCK_SHIFT = 5, /* the least that glibc's blocks lie apart: 32 bytes */
     REGION_SLOTS = 8,
     REGION_SHIFT = BLOCK_SHIFT + 3,
@@ -242,9 +243,10 @@ static void count_alloc(struct heap *h, uint32_t site, uint64_t size)
 
 /* ---- events ---- */
 
-static bool is_later(uint32_t number, uint32_t than)
+/* Whether an event at TIME with NUMBER is later than what B is of. No event waits for a minute behind a later one. */
+static bool is_later(const struct heap_block *b, uint32_t number, uint32_t time)
 {
-    return (int32_t)(number - than) > 0;
+    return (int32_t)(time - b->time) > MINUTE || (int32_t)(number - b->number) > 0;
 }
 
 struct heap_change heap_alloc(struct heap *h, uint64_t address, uint32_t number, uint32_t site, uint64_t size,
@@ -256,7 +258,7 @@ struct heap_change heap_alloc(struct heap *h, uint64_t address, uint32_t number,
     if (size > SIZE_MAX_KEPT)
         size = SIZE_MAX_KEPT;
     count_alloc(h, site, size);
-    if (b->key && !is_later(number, b->number)) {
+    if (b->key && !is_later(b, number, time)) {
         h->late_closed++;
         h->sites[site].freed++;
         h->sites[site].lifetimes[heap_lifetime_class(time, is_live(b) ? time : b->time)]++;
@@ -283,7 +285,7 @@ struct heap_change heap_free(struct heap *h, uint64_t address, uint32_t number, 
     struct heap_block *b = find(h, address, time);
 
     h->frees++;
-    if (b->key && !is_later(number, b->number)) {
+    if (b->key && !is_later(b, number, time)) {
         h->unmatched_frees++;
         return change;
     }

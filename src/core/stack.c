@@ -9,8 +9,11 @@
 #include "core/wire.h"
 
 enum {
-    NODE_SLOTS_FIRST = 4096,    /* 64 KiB: a big sparse table costs a page fault a node */
-    NODE_WAIT_SPINS = 2000,     /* how long to wait for a slot that another thread is filling */
+    NODE_SLOTS_FIRST = 4096, /* 64 KiB: a big sparse table costs a page fault a node */
+    NODE_WAIT_SPINS = 2000,  /* how long to wait for a slot that another thread is filling */
+    FORKS = 3,               /* in a row */
+    SHAPE_BLOCK = 4,         /* words of a shape are summed up so many at a time */
+    FRONT = RS_STACK_SHAPE_WORDS + RS_STACK_BLOCK,
     SNAPSHOT_BYTES = 64 * 1024, /* of a stack that may not be read directly */
     MEMO_TRUNCATED = 1 << 30,   /* added to the depth of stacks without an end */
 };
@@ -34,19 +37,19 @@ struct rs_node_table {
 
 /*
  * Of hashes that are sums: odd, fixed, without pattern. Filled once, with the same values by whoever comes first. Those
- * of the kept stack's frames begin at RS_STACK_BLOCK, those in front are for what is read apart from it.
+ * of the kept stack's frames begin at FRONT, those in front are for what is read apart from it.
  */
-static uint64_t coefficients[RS_STACK_BLOCK + RS_STACK_FRAMES];
+static uint64_t coefficients[FRONT + RS_STACK_FRAMES];
 
 /* c[i] of the kept stack. */
 static uint64_t coefficient(uint32_t i)
 {
-    return coefficients[RS_STACK_BLOCK + i];
+    return coefficients[FRONT + i];
 }
 
 static void fill_coefficients(void)
 {
-    for (uint32_t i = RS_STACK_BLOCK + RS_STACK_FRAMES; i-- > 0;) {
+    for (uint32_t i = FRONT + RS_STACK_FRAMES; i-- > 0;) {
         uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
 
         x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -436,33 +439,40 @@ static uint32_t node_of_kept(struct rs_stack *s, bool *whole)
 
 /* ---- known stacks ---- */
 
-static uint16_t *hint_of(struct rs_stack *s, uint64_t pc)
+/* A key says what is known of a stack: at first its pc and sp, then one return address more at a time. */
+static uint64_t first_key(uint64_t pc, uint64_t sp)
 {
-    return &s->hint[pc * 0x9e3779b97f4a7c15u >> 55];
+    return pc * 0x9e3779b97f4a7c15u + sp * 0x94d049bb133111ebu;
 }
-_Static_assert(RS_STACK_HINTS == 1 << 9, "hint_of() takes 9 bits");
 
-static struct rs_stack_shape *shape_of(struct rs_stack *s, uint64_t pc, uint64_t sp)
+static uint64_t next_key(uint64_t key, uint64_t pc)
 {
-    uint64_t at = sp + *hint_of(s, pc) * sizeof(uint64_t);
-    uint64_t caller = load(at < s->high - sizeof(uint64_t) ? at : sp); /* most likely */
-    uint64_t key = pc * 0x9e3779b97f4a7c15u + caller * 0xbf58476d1ce4e5b9u + sp * 0x94d049bb133111ebu;
-
-    return &s->shape[key >> 55];
+    return (key ^ pc) * 0xbf58476d1ce4e5b9u;
 }
-_Static_assert(RS_STACK_SHAPES == 1 << 9, "shape_of() takes 9 bits");
+
+static struct rs_stack_shape *shape_of(struct rs_stack *s, uint64_t key)
+{
+    return &s->shape[key >> 54];
+}
+_Static_assert(RS_STACK_SHAPES == 1 << 10, "shape_of() takes 10 bits");
+
+static bool is_of(const struct rs_stack_shape *shape, uint64_t key, uint64_t sp)
+{
+    return shape->sp == sp && shape->key == (uint32_t)key;
+}
 
 /* The sum of all that decides the walk from PC, SP and FP, if its shape is SHAPE, and of where it lies. */
 static inline uint64_t sum_up(struct rs_stack *s, const struct rs_stack_shape *shape, uint64_t pc, uint64_t fp)
 {
-    const uint64_t *at = return_at(s, shape->join), *c = &coefficients[RS_STACK_BLOCK + shape->join];
+    const uint64_t *at = return_at(s, shape->join), *c = &coefficients[FRONT + shape->join];
     uint64_t sum = shape->hash + s->places[shape->join] + pc * coefficients[0];
 
+    for (uint32_t first = 0; first < shape->words; first += SHAPE_BLOCK)
 #pragma GCC unroll 4
-    for (int i = 0; i < RS_STACK_SHAPE_WORDS; i++)
-        sum += load(shape->sp + shape->at[i] * sizeof(uint64_t)) * coefficients[i + 1];
+        for (uint32_t i = first; i < first + SHAPE_BLOCK; i++)
+            sum += load(shape->sp + shape->at[i] * sizeof(uint64_t)) * coefficients[i + 1];
     if (shape->needs_fp)
-        sum += fp * coefficients[RS_STACK_BLOCK - 1];
+        sum += fp * coefficients[FRONT - 1];
     for (int left = shape->join; left >= 0; left -= RS_STACK_BLOCK, at -= RS_STACK_BLOCK, c -= RS_STACK_BLOCK)
 #pragma GCC unroll 8
         for (int i = 0; i < RS_STACK_BLOCK; i++)
@@ -471,16 +481,25 @@ static inline uint64_t sum_up(struct rs_stack *s, const struct rs_stack_shape *s
         sum += load(s->fp_at[s->checked[i]]) * coefficient(s->checked[i]) * FP_WORD;
     return sum;
 }
-_Static_assert(RS_STACK_SHAPE_WORDS + 2 <= RS_STACK_BLOCK, "sum_up() has a coefficient for each");
+_Static_assert(RS_STACK_SHAPE_WORDS + 2 <= FRONT, "sum_up() has a coefficient for each");
+_Static_assert(RS_STACK_SHAPE_WORDS % SHAPE_BLOCK == 0, "whole blocks");
 
 /* The node of the stack that begins with PC, SP and FP, if such words have been seen; else 0. */
 static inline uint32_t node_of_known(struct rs_stack *s, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    const struct rs_stack_shape *shape = shape_of(s, pc, sp);
+    const struct rs_stack_shape *shape;
     const struct rs_stack_memo *memo;
-    uint64_t sum;
+    uint64_t key = first_key(pc, sp), sum;
 
-    if (shape->sp != sp || shape->join >= s->depth)
+    for (;;) {
+        shape = shape_of(s, key);
+        if (!is_of(shape, key, sp))
+            return 0;
+        if (!shape->is_fork)
+            break;
+        key = next_key(key, load(sp + shape->at[0] * sizeof(uint64_t)));
+    }
+    if (shape->join >= s->depth)
         return 0;
     sum = sum_up(s, shape, pc, fp);
     memo = memo_of(s, sum);
@@ -497,6 +516,40 @@ static bool add_word(struct rs_stack_shape *shape, uint64_t at, uint64_t kind)
     shape->at[shape->words++] = (uint16_t)up;
     shape->hash = (shape->hash + up + kind) * 0xbf58476d1ce4e5b9u;
     return true;
+}
+
+/* Whether both begin alike, as far as both go. */
+static bool agree(const struct rs_stack_shape *a, const struct rs_stack_shape *b)
+{
+    for (uint32_t i = 0; i < a->words && i < b->words; i++)
+        if (a->at[i] != b->at[i])
+            return false;
+    return true;
+}
+
+/*
+ * Puts SHAPE, of the kept stack, where it will be found. Where stacks that begin alike have had another one the entry
+ * becomes a fork: the next return address, which lies at the same place in both, decides.
+ */
+static void put_shape(struct rs_stack *s, struct rs_stack_shape *shape)
+{
+    uint32_t top = s->depth - 1;
+    uint64_t key = first_key(s->pc[top], shape->sp);
+    struct rs_stack_shape *entry = shape_of(s, key);
+
+    for (uint32_t i = top; i > 0 && top - i < FORKS && is_of(entry, key, shape->sp); i--) {
+        struct rs_stack_shape fork = {.sp = shape->sp, .key = (uint32_t)key, .is_fork = true};
+
+        if (!entry->is_fork && agree(entry, shape))
+            break;
+        add_word(&fork, *return_at(s, i), 0);
+        if (!entry->is_fork || entry->at[0] != fork.at[0])
+            *entry = fork;
+        key = next_key(key, s->pc[i - 1]);
+        entry = shape_of(s, key);
+    }
+    shape->key = (uint32_t)key;
+    *entry = *shape;
 }
 
 /*
@@ -518,15 +571,13 @@ static void keep_words(struct rs_stack *s, uint32_t known, uint32_t node)
             return;
     }
     shape.join = (uint16_t)i;
-    /* Something that the walk depends on in all of at[], lest there be a branch on how many there are. */
+    /* Whole blocks are summed up: the rest is something that the walk depends on, as often as it takes. */
     if (shape.words == 0 && (i == 0 || !add_word(&shape, *return_at(s, i), 0)))
         return;
     for (i = shape.words; i < RS_STACK_SHAPE_WORDS; i++)
         shape.at[i] = shape.at[0];
     shape.hash = (shape.hash + shape.sp) * 0x94d049bb133111ebu + shape.join + shape.needs_fp * FP_WORD;
-    if (top > 0)
-        *hint_of(s, s->pc[top]) = (uint16_t)((*return_at(s, top) - shape.sp) / sizeof(uint64_t));
-    *shape_of(s, s->pc[top], shape.sp) = shape;
+    put_shape(s, &shape);
     sum = sum_up(s, &shape, s->pc[top], s->fp[top]);
     *memo_of(s, sum) = (struct rs_stack_memo){.hash = sum, .node = node};
 }

@@ -13,9 +13,10 @@
  *
  * Still dearer than the words are the branches that depend on them. What a walk reads lies in few shapes, however, and
  * a stack is known by its words alone. So the common case takes none of these steps: *shapes* of the innermost frames,
- * found by their first pcs and sp, tell where their return addresses lie and which frame of the kept stack they end at;
- * all these words and their places are summed up into one number, and a memo of such sums gives the node. A shape is
- * but a guess: a wrong one finds nothing. A memo is made of a walk, with all that the walk depended on in the sum.
+ * found by sp and as many of their pcs as it takes, tell where their return addresses lie and which frame of the kept
+ * stack they end at; all these words and their places are summed up into one number, and a memo of such sums gives the
+ * node. A shape is but a guess: a wrong one finds nothing. A memo is made of a walk, with all that the walk depended on
+ * in the sum.
  *
  * The stack's hash, sum of pc[i] * c[i] with i counted from the outermost frame, changes only by the frames that
  * changed; a memo of hash and depth gives the node at once. Otherwise the chain of (parent, pc) is looked up in the
@@ -33,9 +34,8 @@
 enum {
     RS_STACK_FRAMES = 512, /* deeper stacks end in a node for "truncated" */
     RS_STACK_MEMO = 4096,
-    RS_STACK_HINTS = 512,
-    RS_STACK_SHAPES = 512,
-    RS_STACK_SHAPE_WORDS = 4,
+    RS_STACK_SHAPES = 1024,
+    RS_STACK_SHAPE_WORDS = 16,
     RS_STACK_BLOCK = 8, /* words are summed up so many at a time */
     RS_STACK_MODULES = 32,
     RS_STACK_RULE_BITS = 10,
@@ -70,14 +70,16 @@ struct rs_stack_sink {
  * that frame's pc may be another one. In words from SP.
  */
 struct rs_stack_shape {
-    uint64_t sp;   /* 0: free */
-    uint64_t hash; /* of all the rest */
+    _Alignas(64) uint64_t sp; /* 0: free */
+    uint64_t hash;            /* of the rest */
+    uint32_t key;
     uint16_t join;
     uint8_t words; /* of at[] */
-    bool needs_fp; /* the walk depends on fp at SP */
+    bool needs_fp : 1; /* the walk depends on fp at SP */
+    bool is_fork : 1;  /* none: at[0] is the place of the return address that the next key is made with */
     uint16_t at[RS_STACK_SHAPE_WORDS];
 };
-_Static_assert(sizeof(struct rs_stack_shape) == 32, "two in a cache line");
+_Static_assert(sizeof(struct rs_stack_shape) <= 64, "one cache line");
 
 struct rs_stack {
     /* set by rs_stack_init() */
@@ -128,8 +130,6 @@ struct rs_stack {
         uint32_t depth, node; /* depth 0: HASH is a sum of words and places, not of pcs */
     } memo[RS_STACK_MEMO];
 
-    /* Where the second pc of a stack was last seen, by the first, in words from sp. */
-    uint16_t hint[RS_STACK_HINTS];
     _Alignas(64) struct rs_stack_shape shape[RS_STACK_SHAPES];
 
     _Alignas(64) char rules[RS_RULE_CACHE_BYTES(RS_STACK_RULE_BITS)];

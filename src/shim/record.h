@@ -9,8 +9,8 @@
  * the record gets its "freed" bit, or, being the last one, is taken back and only counted. Everything the CLI has seen
  * is left alone, see RS_ALLOC_FREED and rs_frame_header.closed.
  *
- * Memory: about 220 KiB of address space a thread, of which a typical thread touches 60 to 150, and two pages of the slab;
- * the node table starts at 64 KiB and doubles (16 bytes a node, at most half full).
+ * Memory: about 220 KiB of address space a thread, of which a typical thread touches 60 to 150, and two pages of the
+ * slab; the node table starts at 64 KiB and doubles (16 bytes a node, at most half full).
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -491,12 +491,14 @@ static inline uint32_t node_of_known(struct rs_stack *s, uint64_t pc, uint64_t s
     const struct rs_stack_memo *memo;
     uint64_t key = first_key(pc, sp), sum;
 
-    for (;;) {
+    for (uint32_t forks = 0;; forks++) {
         shape = shape_of(s, key);
         if (!is_of(shape, key, sp))
             return 0;
         if (!shape->is_fork)
             break;
+        if (forks == FORKS) /* it leads to itself */
+            return 0;
         key = next_key(key, load(sp + shape->at[0] * sizeof(uint64_t)));
     }
     if (shape->join >= s->depth)

@@ -56,10 +56,13 @@ struct rs_stream {
 /*
  * The channel is in use when *rs_channel_tick differs from rs_channel_stale: one comparison tells "no CLI", "CLI died"
  * and "CLI alive", and comes back by itself when a stopped CLI goes on. Until the first rs_channel_get() it says "in
- * use", so that the first event looks.
+ * use", so that the first event looks. (Hidden: a shared library reads its own variables without asking where they
+ * are.)
  */
+#pragma GCC visibility push(hidden)
 extern _Atomic uint32_t *rs_channel_tick;
 extern _Atomic uint32_t rs_channel_stale;
+#pragma GCC visibility pop
 
 static inline bool rs_channel_active(void)
 {

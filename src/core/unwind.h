@@ -179,7 +179,9 @@ struct rs_rule_cache {
 void rs_rule_cache_init(struct rs_rule_cache *cache, uint32_t bits);
 
 /* Bumped when code is unmapped (dlclose): caches made before are emptied at their next rs_rule_cache_check(). */
+#pragma GCC visibility push(hidden)
 extern uint32_t rs_unwind_generation;
+#pragma GCC visibility pop
 void rs_unwind_invalidate(void);
 
 /* Empty CACHE if code has been unmapped since. Once a walk is enough; rs_unwind() and rs_unwind_step() do it. */

@@ -35,7 +35,9 @@ struct rs_real {
     long (*syscall)(long number, long a, long b, long c, long d, long e, long f);
 };
 
+#pragma GCC visibility push(hidden)
 extern struct rs_real rs_real;
+#pragma GCC visibility pop
 
 /* True for a block that the pool served. */
 bool rs_pool_owns(const void *block);

@@ -278,6 +278,29 @@ START_TEST(colour_is_only_there_when_asked_for)
 }
 END_TEST
 
+static ssize_t count_write(void *cookie, const char *bytes, size_t len)
+{
+    (void)bytes;
+    ++*(int *)cookie;
+    return (ssize_t)len;
+}
+
+/* stderr is not buffered. */
+START_TEST(a_page_is_written_at_once)
+{
+    struct session *s = sample_session();
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8, .colour = true};
+    int writes = 0;
+    FILE *out = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_write});
+
+    setvbuf(out, NULL, _IONBF, 0);
+    summary_print(out, s, &options);
+    ck_assert_int_eq(writes, 1);
+    fclose(out);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(an_empty_session_is_a_short_page)
 {
     struct session *s = session_new(0, 0);
@@ -354,5 +377,5 @@ static void set_up_locale(void)
 }
 
 SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
-      an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline,
-      the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)
+      a_page_is_written_at_once, an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal,
+      totals_prefer_clocks_over_the_timeline, the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)

@@ -259,7 +259,15 @@ static void print_row(FILE *out, const struct canvas *canvas, int row, bool colo
 
 void canvas_print(FILE *out, const struct canvas *canvas, bool colour)
 {
+    char *text = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&text, &len);
+
+    /* At once: OUT may be stderr, which is not buffered, and a system call for each cell takes longer than the rest. */
     for (int row = 0; row < canvas->rows; row++)
-        print_row(out, canvas, row, colour);
+        print_row(memory ? memory : out, canvas, row, colour);
+    if (memory && !fclose(memory))
+        fwrite(text, 1, len, out);
+    free(text);
     fflush(out);
 }

@@ -134,8 +134,15 @@ bool rs_os_counter_is_a_clock(void)
 #if defined(__x86_64__)
     unsigned a, b, c, d;
 
-    /* CPUID 8000_0007h, EDX bit 8: the TSC is invariant. */
-    return __get_cpuid(0x80000007u, &a, &b, &c, &d) && (d & 1u << 8);
+    /*
+     * CPUID 8000_0007h, EDX bit 8: the TSC is invariant. By the macro, not __get_cpuid(): a function of the compiler's
+     * header would be the user's in a profile.
+     */
+    __cpuid(0x80000000u, a, b, c, d);
+    if (a < 0x80000007u)
+        return false;
+    __cpuid(0x80000007u, a, b, c, d);
+    return d & 1u << 8;
 #else
     return true; /* the generic timer of aarch64 is one by architecture */
 #endif

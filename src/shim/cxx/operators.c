@@ -28,8 +28,7 @@
 extern const struct rustscope_allocations *rustscope_shim_allocations(void);
 
 /* The definition behind a hook. */
-struct operator
-{
+struct definition {
     const char *name;
     _Atomic(void *) real;
     _Atomic bool is_allocators; /* that of the library which malloc is in */
@@ -58,7 +57,7 @@ static void *real_of_plugin(const char *name, const void *caller)
 }
 
 /* NULL where nobody has such an operator. */
-static __attribute__((noinline)) void *look_up(struct operator* op, uint64_t caller)
+static __attribute__((noinline)) void *look_up(struct definition *op, uint64_t caller)
 {
     int saved = errno;
     void *real, *next_malloc;
@@ -79,14 +78,14 @@ static __attribute__((noinline)) void *look_up(struct operator* op, uint64_t cal
     return real;
 }
 
-static void *real_of(struct operator* op, uint64_t caller)
+static void *real_of(struct definition *op, uint64_t caller)
 {
     void *real = atomic_load_explicit(&op->real, memory_order_acquire);
 
     return __builtin_expect(real != NULL, 1) ? real : look_up(op, caller);
 }
 
-static bool is_recorded(struct operator* op)
+static bool is_recorded(struct definition *op)
 {
     return atomic_load_explicit(&op->is_allocators, memory_order_relaxed);
 }
@@ -117,7 +116,7 @@ static void note_delete(void *block, uint64_t sp)
 /* WITHOUT: what to do where nobody has the operator. */
 #define NEW(id, symbol, params, args, without)                                                                         \
     HOOK void *id(params) __asm__(symbol);                                                                             \
-    static struct operator id##_op = {.name = symbol};                                                                 \
+    static struct definition id##_op = {.name = symbol};                                                               \
     static RECORDED void *recorded_##id(params, CALLER_PARAMS)                                                         \
     {                                                                                                                  \
         uint64_t before = blocks_seen();                                                                               \
@@ -139,7 +138,7 @@ static void note_delete(void *block, uint64_t sp)
 
 #define DELETE(id, symbol, params, args)                                                                               \
     HOOK void id(params) __asm__(symbol);                                                                              \
-    static struct operator id##_op = {.name = symbol};                                                                 \
+    static struct definition id##_op = {.name = symbol};                                                               \
     static RECORDED void recorded_##id(params, uint64_t sp)                                                            \
     {                                                                                                                  \
         note_delete(block, sp);                                                                                        \
@@ -158,22 +157,23 @@ static void note_delete(void *block, uint64_t sp)
             recorded_##id(args, CALLER_SP);                                                                            \
     }
 
-/* There is nobody to throw bad_alloc either. */
-static void *malloc_or_abort(size_t size, size_t alignment)
-{
-    void *block = NULL;
-
-    if (posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size ? size : 1))
-        abort();
-    return block;
-}
-
 static void *malloc_or_null(size_t size, size_t alignment)
 {
     void *block = NULL;
 
-    return posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size ? size : 1) ? NULL
-                                                                                                            : block;
+    if (posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size ? size : 1))
+        return NULL;
+    return block;
+}
+
+/* There is nobody to throw bad_alloc either. */
+static void *malloc_or_abort(size_t size, size_t alignment)
+{
+    void *block = malloc_or_null(size, alignment);
+
+    if (!block)
+        abort();
+    return block;
 }
 
 #define PLAIN_ALIGNMENT 16

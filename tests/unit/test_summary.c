@@ -278,6 +278,29 @@ START_TEST(colour_is_only_there_when_asked_for)
 }
 END_TEST
 
+START_TEST(the_five_paths_that_held_most_at_the_peak_are_shown)
+{
+    struct session *s = sample_session();
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
+    uint32_t node = s->allocations.stats[0].node;
+    char *text;
+    int rows = 0;
+
+    s->allocations.stats_count = 7;
+    s->allocations.stats = xrealloc(s->allocations.stats, 7 * sizeof(*s->allocations.stats));
+    for (uint32_t i = 0; i < 7; i++)
+        s->allocations.stats[i] = (struct alloc_stats){.node = node, .peak_bytes = 1111111 * (i + 1)};
+    text = page_text(s, &options);
+    for (const char *at = text; (at = strstr(at, "createObject ← setCommand ← call ← main")); at++)
+        rows++;
+    ck_assert_int_eq(rows, 5);
+    ck_assert_ptr_nonnull(strstr(text, "7.78 MB"));
+    ck_assert_ptr_null(strstr(text, "2.22 MB"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
 static ssize_t count_write(void *cookie, const char *bytes, size_t len)
 {
     (void)bytes;
@@ -377,5 +400,6 @@ static void set_up_locale(void)
 }
 
 SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
-      a_page_is_written_at_once, an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal,
-      totals_prefer_clocks_over_the_timeline, the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)
+      the_five_paths_that_held_most_at_the_peak_are_shown, a_page_is_written_at_once, an_empty_session_is_a_short_page,
+      hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline,
+      the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)

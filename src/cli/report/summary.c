@@ -18,7 +18,7 @@ enum {
     SPIKES_SHOWN = 8,
     BENCHMARKS_SHOWN = 20,
     FUNCTIONS_SHOWN = 10,
-    HOLDERS_SHOWN = 3,
+    HOLDERS_SHOWN = 5,
     WORST_SHOWN = 3,
     OUTSIDE_WORTH_BYTES = 1000000, /* a line of its own */
     PATH_FRAMES = 5,

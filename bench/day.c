@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 
 #include "core/clock.h"
-#include "report/json.h"
+#include "file/session_file.h"
 
 static const uint64_t MS = 1000000;
 enum { PROCESSES = 20, THREADS = 64, PATHS = 20000 };

@@ -2,7 +2,7 @@
 /* The event loop of the CLI with a timer and nothing to do, for SECONDS at HZ: what sampling is measured against. */
 #include <stdlib.h>
 
-#include "collect/loop.h"
+#include "system/loop.h"
 
 static void tick(void *ctx, uint64_t expirations)
 {

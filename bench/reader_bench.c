@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "collect/channel_reader.h"
+#include "collect/channel/reader.h"
 #include "core/clock.h"
 
 enum { PAGES = 200, PASSES = 60, HEAD_PAGES = 2, WAITING = 1024 };

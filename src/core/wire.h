@@ -3,7 +3,7 @@
 
 /*
  * What a program under RustScope sends to the CLI: the bytes, nothing else. channel.h sends them, the CLI's
- * collect/channel*.c reads them.
+ * collect/channel/ reads them.
  *
  * A session has one directory with a FIFO (its path is RUSTSCOPE_ALLOC_PIPE) and, beside it, PATH.slab: a file of
  * 4 KiB pages on tmpfs that every process of the session maps. Data moves in frames. A frame is a 64-byte header and

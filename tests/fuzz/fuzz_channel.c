@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "collect/channel_reader.h"
+#include "collect/channel/reader.h"
 #include "core/clock.h"
 
 enum { FUZZ_PAGES = 16 };

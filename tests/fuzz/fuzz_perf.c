@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "collect/maps.h"
-#include "collect/perf_ring.h"
+#include "collect/modules/maps.h"
+#include "collect/stacks/perf_ring.h"
 
 enum { PAGE = 4096, DATA = 65536 };
 
@@ -47,8 +47,8 @@ static void read_ring(const uint8_t *data, size_t size)
     static struct perf_ring ring;
     struct perf_merge merge = {
         .layout = {.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
-                                  PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN |
-                                  PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
+                                  PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_REGS_USER |
+                                  PERF_SAMPLE_STACK_USER,
                    .regs_mask = 7},
         .rings = &ring,
         .ring_count = 1,

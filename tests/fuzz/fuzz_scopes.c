@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/scopes.h"
+#include "collect/channel/scopes.h"
 #include "core/wire.h"
-#include "report/json.h"
+#include "file/session_file.h"
 
 static int discard(void *ctx, const char *bytes, size_t len)
 {

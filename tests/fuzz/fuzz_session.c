@@ -2,7 +2,7 @@
 /* Whatever the file, reading it ends in a session that can be written again, or in a sentence. */
 #include <stdlib.h>
 
-#include "report/json.h"
+#include "file/session_file.h"
 
 static int discard(void *ctx, const char *bytes, size_t len)
 {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "../fuzz/fuzz_channel.c"
-#include "collect/channel_slab.h"
+#include "collect/channel/slab.h"
 #include "core/channel.h"
 #include "suite.h"
 
@@ -347,8 +347,7 @@ START_TEST(a_reader_that_was_away_for_long_is_sure_of_no_block)
 END_TEST
 
 SUITE("channel_reader", packed_events_are_what_was_packed, long_events_and_unknown_records_are_read_and_skipped,
-      a_reader_that_was_away_for_long_is_sure_of_no_block,
-      a_frame_that_came_already_is_not_counted_twice, a_truncated_record_ends_its_frame_and_nothing_else,
-      parents_that_would_make_a_circle_are_refused, wild_ids_do_not_grow_the_reader,
-      random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,
+      a_reader_that_was_away_for_long_is_sure_of_no_block, a_frame_that_came_already_is_not_counted_twice,
+      a_truncated_record_ends_its_frame_and_nothing_else, parents_that_would_make_a_circle_are_refused,
+      wild_ids_do_not_grow_the_reader, random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,
       records_pass_through_a_slab_while_it_is_read_and_wait_in_it_while_it_is_not)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/coverage.h"
+#include "collect/stacks/coverage.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/differences.h"
+#include "analyze/differences.h"
 
 #include <stdint.h>
 #include <stdio.h>

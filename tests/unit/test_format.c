@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/format.h"
+#include "text/format.h"
 
 #include <locale.h>
 #include <math.h>

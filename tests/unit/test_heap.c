@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "collect/heap.h"
+#include "collect/channel/heap.h"
 #include "core/wire.h"
 #include "suite.h"
 
@@ -64,8 +64,12 @@ static void check_orders(struct what *events, unsigned count, unsigned fixed, ui
 START_TEST(events_of_one_address_end_in_the_same_state_in_every_order)
 {
     /* Numbers wrap around in the middle. */
-    struct what events[] = {{false, UINT32_MAX - 2, 10}, {true, UINT32_MAX - 1, 0}, {false, UINT32_MAX, 20},
-                            {true, 0, 0},                {false, 1, 30},            {true, 2, 0},
+    struct what events[] = {{false, UINT32_MAX - 2, 10},
+                            {true, UINT32_MAX - 1, 0},
+                            {false, UINT32_MAX, 20},
+                            {true, 0, 0},
+                            {false, 1, 30},
+                            {true, 2, 0},
                             {false, 3, 40}};
 
     check_orders(events, 7, 0, 40);
@@ -299,7 +303,7 @@ END_TEST
 START_TEST(lifetimes_fall_into_powers_of_two_of_a_microsecond)
 {
     ck_assert_uint_eq(heap_lifetime_class(5, 5), 0);
-    ck_assert_uint_eq(heap_lifetime_class(0, 1), 7);   /* 65 µs: [64, 128) */
+    ck_assert_uint_eq(heap_lifetime_class(0, 1), 7);    /* 65 µs: [64, 128) */
     ck_assert_uint_eq(heap_lifetime_class(0, 153), 14); /* 10 ms: [8192, 16384) */
     ck_assert_uint_eq(heap_lifetime_class(UINT32_MAX, 0), 7);
 }

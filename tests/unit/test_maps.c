@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/maps.h"
+#include "collect/modules/maps.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/perf_events.h"
+#include "collect/stacks/perf_events.h"
 
 #include <string.h>
 

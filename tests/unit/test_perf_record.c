@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/perf_record.h"
+#include "collect/stacks/perf_record.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>

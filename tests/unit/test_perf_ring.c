@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/perf_ring.h"
+#include "collect/stacks/perf_ring.h"
 
 #include <linux/perf_event.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/proc_parse.h"
+#include "base/proc_parse.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "collect/scopes.h"
+#include "collect/channel/scopes.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "core/scopes_wire.h"
-#include "report/json.h"
+#include "file/session_file.h"
 #include "suite.h"
 
 static struct session *session;
@@ -59,10 +59,8 @@ static void stats(int32_t process, uint32_t id, uint64_t calls, uint64_t ticks_e
 
 static void clock_of(int32_t process)
 {
-    struct rs_record_scopes_clock r = {.word = RS_RECORD(RS_RECORD_SCOPES_CLOCK, sizeof(r)),
-                                       .ns_per_tick = 0.5,
-                                       .ticks = 1000,
-                                       .mono_ns = 3000000000};
+    struct rs_record_scopes_clock r = {
+        .word = RS_RECORD(RS_RECORD_SCOPES_CLOCK, sizeof(r)), .ns_per_tick = 0.5, .ticks = 1000, .mono_ns = 3000000000};
 
     scopes_record(scopes, process, &r, sizeof(r));
 }
@@ -253,7 +251,6 @@ START_TEST(short_records_are_refused)
 }
 END_TEST
 
-SUITE("scopes collect", figures_of_all_processes_stand_together,
-      later_totals_replace_earlier_ones_and_reset_voids_them,
+SUITE("scopes collect", figures_of_all_processes_stand_together, later_totals_replace_earlier_ones_and_reset_voids_them,
       marks_counters_and_texts_go_straight_into_the_session, what_is_written_is_read_back,
       garbage_is_counted_and_harms_nothing, short_records_are_refused)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/json.h"
+#include "file/session_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,10 +32,19 @@ static struct text written(struct session *s)
 
 static void add_benchmark(struct session *s)
 {
-    const struct rs_bench_counts counts = {.iterations = 300, .warmup_iterations = 20, .sample_iterations = 100,
-                                           .alloc_bytes = 640, .alloc_blocks = 10, .bytes = 64, .items = 2,
-                                           .loop_fs = 123456, .resolution_fs = 10014000, .n = -5, .samples = 3,
-                                           .processes = 1, .threads = 2,
+    const struct rs_bench_counts counts = {.iterations = 300,
+                                           .warmup_iterations = 20,
+                                           .sample_iterations = 100,
+                                           .alloc_bytes = 640,
+                                           .alloc_blocks = 10,
+                                           .bytes = 64,
+                                           .items = 2,
+                                           .loop_fs = 123456,
+                                           .resolution_fs = 10014000,
+                                           .n = -5,
+                                           .samples = 3,
+                                           .processes = 1,
+                                           .threads = 2,
                                            .flags = RS_BENCH_ALLOCATIONS_KNOWN | RS_BENCH_UNSETTLED | RS_BENCH_HAS_N};
     struct session_benchmark *b = session_benchmarks_add(&s->benchmarks, &counts);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "report/totals.h"
+#include "session/totals.h"
 #include "suite.h"
 
 static const uint64_t SECOND = 1000000000;

@@ -50,7 +50,7 @@ export function funcNamed(info: Pick<ProfileInfo, 'funcs'>, name: string): numbe
   return at;
 }
 
-/** JSON with columns as differences, as `rustscope report --html` packs it (src/cli/report/differences.c). */
+/** JSON with columns as differences, as `rustscope report --html` packs it (src/cli/analyze/differences.c). */
 export function withDifferences(json: string): string {
   return json.replace(/"(?:[^"\\]|\\.)*"|\[(-?\d+(?:,-?\d+)*)\]/g, (all, column?: string) => {
     if (column === undefined) return all;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "analyze/differences.h"
 #include "base/alloc.h"
-#include "report/differences.h"
 
 static const char placeholder[] = "/*RUSTSCOPE_SESSION*/";
 

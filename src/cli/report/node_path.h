@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "report/format.h"
 #include "session/session.h"
+#include "text/format.h"
 
 /*
  * The call path of NODE for a line of text, innermost first: "createObject ← setCommand ← call". At most FRAMES frames;

@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "report/node_path.h"
-#include "report/totals.h"
+#include "session/totals.h"
 
 enum {
     PAGE_ROWS = 200,

@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "report/canvas.h"
 #include "session/session.h"
+#include "text/canvas.h"
 
 /*
- * A session as a page of text: what record prints on stderr at the end, and `rustscope report`. It reads the session and
- * changes nothing; sections without anything to say are left out, and what was missing is said last, each with its
+ * A session as a page of text: what record prints on stderr at the end, and `rustscope report`. It reads the session
+ * and changes nothing; sections without anything to say are left out, and what was missing is said last, each with its
  * remedy.
  */
 enum { SUMMARY_MIN_COLS = 60, SUMMARY_MAX_COLS = 100 };
@@ -19,9 +19,9 @@ struct summary_options {
     int cols; /* cut to SUMMARY_MIN_COLS..SUMMARY_MAX_COLS */
     enum charset charset;
     bool colour;
-    const char *path;         /* where the JSON is; NULL: not said */
-    uint64_t path_bytes;      /* its size; 0: not said */
-    bool window;              /* only FROM_NS..TO_NS: functions must have been computed for it */
+    const char *path;    /* where the JSON is; NULL: not said */
+    uint64_t path_bytes; /* its size; 0: not said */
+    bool window;         /* only FROM_NS..TO_NS: functions must have been computed for it */
     uint64_t from_ns, to_ns;
 };
 

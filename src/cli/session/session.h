@@ -14,7 +14,7 @@
 
 /*
  * The one model in memory. Sources (collect/) write into it, analysis (analyze/) reads and completes it, outputs (tui/,
- * report/) read it; the JSON reader (report/json.h) fills one from a file, so that every command sees the same thing.
+ * report/) read it; the JSON reader (file/session_file.h) fills one from a file, so that every command sees the same thing.
  *
  * Times inside are ns on CLOCK_MONOTONIC, counted from the session's start (`at_ns`); memory is bytes; text is
  * string_ids. Everything is bounded (see the limits below and docs/ARCHITECTURE.md). A session belongs to one thread,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "report/canvas.h"
+#include "text/canvas.h"
 
 /*
  * A chart of one quantity over time: title with the current value and the peak, a filled curve that enters from the

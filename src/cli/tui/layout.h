@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "report/canvas.h"
+#include "text/canvas.h"
 
 /*
  * Where the panes go on a screen of any size: a pure function. Panes that have no room fold away in a fixed order

@@ -10,7 +10,7 @@
 #include "analyze/symbolize.h"
 #include "base/alloc.h"
 #include "report/node_path.h"
-#include "report/totals.h"
+#include "session/totals.h"
 
 static const uint64_t SECOND_NS = 1000000000;
 static const uint64_t LATELY_NS = 10000000000; /* what the tables of functions and allocations speak of */
@@ -108,9 +108,8 @@ static int by_cpu(const void *a, const void *b)
 
 static double rate_since(uint64_t *before, size_t known, size_t index, uint64_t cpu_ns, double span_ns)
 {
-    double rate = index < known && span_ns > 0 && cpu_ns > before[index]
-                      ? 100.0 * (double)(cpu_ns - before[index]) / span_ns
-                      : 0;
+    double rate =
+        index < known && span_ns > 0 && cpu_ns > before[index] ? 100.0 * (double)(cpu_ns - before[index]) / span_ns : 0;
 
     before[index] = cpu_ns;
     return rate;

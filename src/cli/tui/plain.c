@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "report/format.h"
+#include "text/format.h"
 
 void plain_event(struct plain *plain, const struct session *s, uint32_t event)
 {

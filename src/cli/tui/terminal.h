@@ -5,13 +5,13 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "report/canvas.h"
+#include "text/canvas.h"
 
 /*
  * The real terminal: raw while we have it, restored on every way out. There is one a process.
  *
- * - Everything goes out through a pipe and a small thread that writes to the terminal, so a terminal that is stopped or slow
- *   (a stalled ssh) never holds up the event loop: frames are left out, passed-on output waits in the program's pty.
+ * - Everything goes out through a pipe and a small thread that writes to the terminal, so a terminal that is stopped or
+ * slow (a stalled ssh) never holds up the event loop: frames are left out, passed-on output waits in the program's pty.
  * - What restores it (settings, and the sequence that leaves the full screen) lies in a page shared with the keeper of
  *   pty.h, which uses it when we were killed. Crashes and die() restore from here; both are safe in a signal handler.
  */

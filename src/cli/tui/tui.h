@@ -6,17 +6,17 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "collect/launch.h"
-#include "collect/loop.h"
 #include "session/session.h"
+#include "system/launch.h"
+#include "system/loop.h"
 
 /*
  * The live screen: charts, events and the program's output while it runs. It opens a moment after the program has
  * started, so that a short program or one that takes the terminal for itself (vim, a shell) never sees it flash.
  *
- * The program's terminals are ptys of ours (pty.h). What it writes is kept and written out, stream by stream and byte by
- * byte, when the screen goes. When it asks for single keys, hides what is typed, or another process group comes to the
- * front, the live screen steps aside: then everything passes straight through, as if we were not there.
+ * The program's terminals are ptys of ours (pty.h). What it writes is kept and written out, stream by stream and byte
+ * by byte, when the screen goes. When it asks for single keys, hides what is typed, or another process group comes to
+ * the front, the live screen steps aside: then everything passes straight through, as if we were not there.
  */
 struct tui;
 
@@ -24,7 +24,7 @@ struct tui_options {
     struct loop *loop;
     struct session *session;
     double hot_cpu_pct;
-    bool launch; /* the program is ours to start; else it runs already and has its own terminal */
+    bool launch;                     /* the program is ours to start; else it runs already and has its own terminal */
     void (*on_interrupt)(void *ctx); /* Ctrl-C was typed; the program has its SIGINT */
     void (*on_quit)(void *ctx);      /* q */
     void (*on_aside)(void *ctx, bool aside);

@@ -6,7 +6,7 @@
  *
  * Numbers follow JSON's grammar; one beyond a double's range reads as NaN, as null inside a number array does.
  * One thing is not JSON: `[+4000,1,6]`, whole numbers as differences, as `rustscope report --html` packs a session
- * (src/cli/report/differences.h). It reads as [4000,4001,4007].
+ * (src/cli/analyze/differences.h). It reads as [4000,4001,4007].
  */
 import { SliceTable } from '../model/columns';
 import { decodeText } from '../text/decode';

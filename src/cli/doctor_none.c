@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#include "doctor.h"
-
-void doctor_examine(struct doctor *doctor)
-{
-    doctor_add(doctor, DOCTOR_MISSING, "recording", "not supported on this system");
-}

@@ -55,8 +55,12 @@ fn is_for(platform: &str, stem: &str) -> bool {
 }
 
 fn sources(root: &Path, platform: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(root.join("lib"))
-        .unwrap_or_else(|e| fail(&format!("cannot read {}: {}", root.join("lib").display(), e)))
+    let mut found: Vec<PathBuf> = ["lib", "lib/bench"]
+        .iter()
+        .map(|folder| root.join(folder))
+        .flat_map(|folder| {
+            fs::read_dir(&folder).unwrap_or_else(|e| fail(&format!("cannot read {}: {}", folder.display(), e)))
+        })
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().map_or(false, |extension| extension == "c"))
         .filter(|path| is_for(platform, &path.file_stem().unwrap_or_default().to_string_lossy()))
@@ -92,7 +96,7 @@ fn compile() {
     let mut objects = Vec::new();
 
     println!("cargo:rerun-if-changed=csrc");
-    for folder in ["include", "core", "lib"] {
+    for folder in ["include", "core", "lib", "lib/bench"] {
         println!("cargo:rerun-if-changed={}", root.join(folder).display());
     }
     for source in sources(&root, platform) {

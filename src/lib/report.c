@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "lib/bench.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/marks.h"
@@ -165,11 +164,13 @@ static void write_summary(struct rs_json *j)
     rs_json_object_begin(j);
     rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
     rs_json_kv_str(j, "heap_source", "anon");
-    write_constants(j, KEYS("cpu_avg_pct", "cpu_peak_pct", "heap_avg_mb", "heap_peak_mb", "anon_peak_mb", "rss_peak_mb",
-                            "thread_avg", "thread_peak", "fd_peak"),
+    write_constants(j,
+                    KEYS("cpu_avg_pct", "cpu_peak_pct", "heap_avg_mb", "heap_peak_mb", "anon_peak_mb", "rss_peak_mb",
+                         "thread_avg", "thread_peak", "fd_peak"),
                     "null");
-    write_constants(j, KEYS("total_allocations", "total_deallocations", "total_alloc_bytes", "temporary_allocations",
-                            "leaked_bytes", "leaked_allocations", "spikes"),
+    write_constants(j,
+                    KEYS("total_allocations", "total_deallocations", "total_alloc_bytes", "temporary_allocations",
+                         "leaked_bytes", "leaked_allocations", "spikes"),
                     "0");
     rs_json_object_end(j);
     rs_json_newline(j);
@@ -192,8 +193,9 @@ static void write_process(const struct report *r)
     rs_json_kv_str(j, "exe", exe);
     rs_json_kv_str(j, "name", base_name(exe));
     rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
-    write_constants(j, KEYS("id", "start_ns", "image", "anon_peak_mb", "rss_peak_mb", "heap_peak_mb", "thread_peak",
-                            "allocations", "deallocations", "alloc_bytes", "leaked_bytes", "leaked_allocations"),
+    write_constants(j,
+                    KEYS("id", "start_ns", "image", "anon_peak_mb", "rss_peak_mb", "heap_peak_mb", "thread_peak",
+                         "allocations", "deallocations", "alloc_bytes", "leaked_bytes", "leaked_allocations"),
                     "0");
     write_constants(j, KEYS("end_ts", "exit"), "null");
     rs_json_key(j, "shim");
@@ -238,11 +240,13 @@ static void write_unmeasured(struct rs_json *j)
     rs_json_object_begin(j);
     write_constants(j, KEYS("ts", "bytes"), "0");
     rs_json_object_end(j);
-    write_constants(j, KEYS("lifetimes", "node", "count", "bytes", "peak_bytes", "leaked_bytes", "leaked_count",
-                            "temporary", "lifetime_p50_us"),
+    write_constants(j,
+                    KEYS("lifetimes", "node", "count", "bytes", "peak_bytes", "leaked_bytes", "leaked_count",
+                         "temporary", "lifetime_p50_us"),
                     "[]");
     rs_json_object_end(j);
-    write_constants(j, KEYS("samples", "leaks", "threads", "crate_rollups", "module_rollups", "hotspot_snapshots"), "[]");
+    write_constants(j, KEYS("samples", "leaks", "threads", "crate_rollups", "module_rollups", "hotspot_snapshots"),
+                    "[]");
     rs_json_newline(j);
 }
 
@@ -327,8 +331,9 @@ static void write_timeline(const struct report *r, uint32_t marks)
     rs_json_key(r->json, "timeline");
     rs_json_object_begin(r->json);
     rs_json_kv_uint(r->json, "interval_ms", interval_ms);
-    write_constants(r->json, KEYS("cpu_pct", "anon_mb", "rss_mb", "heap_mb", "threads", "open_fds", "alloc_bytes",
-                                  "read_bytes", "write_bytes"),
+    write_constants(r->json,
+                    KEYS("cpu_pct", "anon_mb", "rss_mb", "heap_mb", "threads", "open_fds", "alloc_bytes", "read_bytes",
+                         "write_bytes"),
                     "[]");
     rs_json_key(r->json, "counters");
     rs_json_object_begin(r->json);
@@ -469,20 +474,11 @@ static void write_lists(const struct report *r)
     rs_json_newline(j);
 }
 
-static void write_benchmarks(struct rs_json *j)
-{
-    const struct rs_bench_list *list = rs_bench_measured();
+static rs_report_benchmarks_fn write_benchmarks;
 
-    if (!list->count)
-        return;
-    rs_json_key(j, "benchmarks");
-    rs_json_array_begin(j);
-    for (size_t i = 0; i < list->count; i++)
-        if (!list->results[i].refusal)
-            rs_bench_json(j, list->results[i].name, &list->results[i].counts, &list->results[i].summary,
-                          list->results[i].samples_ns, false);
-    rs_json_array_end(j);
-    rs_json_newline(j);
+void rs_report_set_benchmarks(rs_report_benchmarks_fn write)
+{
+    write_benchmarks = write;
 }
 
 static void write_diagnostics(struct rs_json *j, uint64_t marks_dropped)
@@ -524,7 +520,8 @@ static void write_session(struct report *r)
     write_strings(r);
     write_lists(r);
     write_scopes(r);
-    write_benchmarks(j);
+    if (write_benchmarks)
+        write_benchmarks(j);
     write_process(r);
     write_unmeasured(j);
     write_diagnostics(j, marks_dropped);

@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "core/stack.h"
 #include "core/syscall.h"
-#include "shim/cxx/notes.h"
+#include "shim/notes.h"
 
 enum {
     RECENT_SLOTS = 1024,
@@ -29,13 +29,13 @@ struct rs_image {
 };
 
 struct rs_thread {
-    uint32_t ready; /* 0 also in a forked child */
-    bool is_shared; /* the image has, or had, another thread */
-    uint64_t busy_sp; /* of the hook's caller, while a hook runs */
-    uint32_t tick;    /* of the window */
-    uint32_t window;  /* records from this offset of the frame on may still change */
-    uint32_t frame_seq; /* frame for which `last` counts */
-    uint64_t last;    /* address that the next packed record counts from */
+    uint32_t ready;      /* 0 also in a forked child */
+    bool is_shared;      /* the image has, or had, another thread */
+    uint64_t busy_sp;    /* of the hook's caller, while a hook runs */
+    uint32_t tick;       /* of the window */
+    uint32_t window;     /* records from this offset of the frame on may still change */
+    uint32_t frame_seq;  /* frame for which `last` counts */
+    uint64_t last;       /* address that the next packed record counts from */
     uint64_t last_block; /* of the latest allocation */
     uint64_t told;       /* bad stacks that the counts page knows of */
     uint32_t fifo_events, frame_tick;
@@ -61,7 +61,6 @@ static pthread_key_t exit_key;
 static _Atomic uint32_t exit_key_state; /* 0, 1 being made, 2 there */
 
 /* ---- threads ---- */
-
 
 static struct rs_image *get_image(void)
 {
@@ -501,10 +500,8 @@ static __attribute__((noinline)) bool send_long_free(struct rs_thread *t, uint64
 
     if (!r)
         return false;
-    *r = (struct rs_record_free){.word = RS_RECORD(RS_RECORD_FREE, sizeof(*r)),
-                                 .number = number,
-                                 .address = address,
-                                 .flags = flags};
+    *r = (struct rs_record_free){
+        .word = RS_RECORD(RS_RECORD_FREE, sizeof(*r)), .number = number, .address = address, .flags = flags};
     rs_stream_publish(&t->stream);
     return true;
 }
@@ -589,9 +586,9 @@ static inline bool take_back(struct rs_thread *t, uint64_t address, uint32_t off
 }
 
 /*
- * True if the free of ADDRESS could be noted at its allocation. NEXT is the number that the free has or would get: where
- * there are other threads it must follow the allocation's. Otherwise the block in the record may be another one, freed
- * and allocated again elsewhere before it came back to us.
+ * True if the free of ADDRESS could be noted at its allocation. NEXT is the number that the free has or would get:
+ * where there are other threads it must follow the allocation's. Otherwise the block in the record may be another one,
+ * freed and allocated again elsewhere before it came back to us.
  */
 static inline bool coalesce(struct rs_thread *t, uint64_t address, uint32_t next)
 {

@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "shim/cxx/notes.h"
 #include "shim/hook.h"
+#include "shim/notes.h"
 
 /* Missing where this is loaded without librustscope_shim.so. */
 #pragma weak rustscope_shim_allocations

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 
 void rs_bench_list_release(struct rs_bench_list *list)
 {
@@ -34,7 +34,8 @@ const struct rs_bench_result *rs_bench_list_find(const struct rs_bench_list *lis
     return NULL;
 }
 
-bool rs_bench_family_fit(const struct rs_bench_list *list, const char *family, uint32_t threads, struct rs_bench_fit *out)
+bool rs_bench_family_fit(const struct rs_bench_list *list, const char *family, uint32_t threads,
+                         struct rs_bench_fit *out)
 {
     enum { POINTS_MAX = 64 };
     double n[POINTS_MAX], ns[POINTS_MAX];
@@ -43,7 +44,8 @@ bool rs_bench_family_fit(const struct rs_bench_list *list, const char *family, u
     for (size_t i = 0; i < list->count && count < POINTS_MAX; i++) {
         const struct rs_bench_result *r = &list->results[i];
 
-        if (r->refusal || strcmp(r->family, family) || r->counts.threads != threads || !(r->counts.flags & RS_BENCH_HAS_N))
+        if (r->refusal || strcmp(r->family, family) || r->counts.threads != threads ||
+            !(r->counts.flags & RS_BENCH_HAS_N))
             continue;
         n[count] = (double)r->counts.n;
         ns[count++] = r->summary.median_ns;

@@ -20,7 +20,7 @@
 
 #include "core/clock.h"
 #include "lib/allocations.h"
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 #include "lib/clock.h"
 #include "lib/os.h"
 #include "lib/snapshot.h"
@@ -52,8 +52,8 @@ struct worker {
     uint32_t number;
     uint64_t iterations; /* of the batch to come */
     struct rustscope_bench bench;
-    double ticks;        /* of the batch, the offset subtracted */
-    bool left_loop;      /* RS_BENCH_LOOP was begun and not ended, or more than once */
+    double ticks;   /* of the batch, the offset subtracted */
+    bool left_loop; /* RS_BENCH_LOOP was begun and not ended, or more than once */
 };
 
 struct run {
@@ -134,7 +134,8 @@ static void run_batch(struct worker *w)
     w->ticks = w->ticks > 0 ? w->ticks : 0;
 }
 
-/* All threads run ITERATIONS, in batches as the setup wants them. The mean over the threads, in ns; negative: give up. */
+/* All threads run ITERATIONS, in batches as the setup wants them. The mean over the threads, in ns; negative: give up.
+ */
 static double measure(struct run *run, uint64_t iterations)
 {
     uint64_t batch = run->batch ? run->batch : iterations, left = iterations;
@@ -170,7 +171,8 @@ static double measure(struct run *run, uint64_t iterations)
         run->spent_iterations += (double)iterations;
     }
     if (!run->config->batch)
-        run->batch = run->workers[0].bench.batch; /* the function knows since its first call, which is of one iteration */
+        run->batch =
+            run->workers[0].bench.batch; /* the function knows since its first call, which is of one iteration */
     return ticks / run->threads * run->ns_per_tick;
 }
 
@@ -424,8 +426,8 @@ static bool warm_up(struct run *run, uint64_t warmup_ns, double *iteration_ns)
 /* ---- the whole ---- */
 
 /*
- * Fewer iterations a sample, then fewer samples, until setups leave room for them. False: not even the least of both can
- * be had.
+ * Fewer iterations a sample, then fewer samples, until setups leave room for them. False: not even the least of both
+ * can be had.
  */
 static bool fit_samples(const struct run *run, double iteration_ns, double least_ns, uint64_t *iterations,
                         uint32_t *samples)

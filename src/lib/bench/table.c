@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 
 enum { WIDTH = 100, WIDTH_MAX = 200, CELL = 64 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Results as text: what the processes of --processes send to the first one, and what a baseline file holds. Whole numbers
- * alone (femtoseconds), so that no locale changes them and everything reads back exactly:
+ * Results as text: what the processes of --processes send to the first one, and what a baseline file holds. Whole
+ * numbers alone (femtoseconds), so that no locale changes them and everything reads back exactly:
  *
  *     rustscope-bench 1
  *     name sort/1024
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 
 static const char MAGIC[] = "rustscope-bench 1";
 
@@ -76,8 +76,9 @@ static bool take_number(char **at, uint64_t *value)
 
 static bool take_counts(char *at, struct rs_bench_counts *c)
 {
-    uint64_t *const wide[] = {&c->iterations,   &c->warmup_iterations, &c->sample_iterations, &c->alloc_bytes, &c->alloc_blocks,
-                              &c->bytes, &c->items,            &c->loop_fs,            &c->resolution_fs};
+    uint64_t *const wide[] = {&c->iterations,  &c->warmup_iterations, &c->sample_iterations,
+                              &c->alloc_bytes, &c->alloc_blocks,      &c->bytes,
+                              &c->items,       &c->loop_fs,           &c->resolution_fs};
     uint32_t *const narrow[] = {&c->samples, &c->processes, &c->threads, &c->flags};
     uint64_t value;
 

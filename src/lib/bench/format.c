@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON of others. google/benchmark's: its console tool's --benchmark_format=json, one entry of run_type "iteration" for
- * each sample, as its repetitions are, and aggregates behind them; tools/compare.py tests the repetitions. Bencher's metric
- * format: benchmark, measure, value with its interval.
+ * The JSON of others. google/benchmark's: its console tool's --benchmark_format=json, one entry of run_type "iteration"
+ * for each sample, as its repetitions are, and aggregates behind them; tools/compare.py tests the repetitions.
+ * Bencher's metric format: benchmark, measure, value with its interval.
  */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 
 static int to_stream(void *ctx, const char *bytes, size_t len)
 {
@@ -36,7 +36,8 @@ static void google_head(struct rs_json *j, const struct rs_bench_result *r, cons
     rs_json_kv_uint(j, "threads", r->counts.threads);
 }
 
-/* Wall time in both: what takes turns with others on the CPU is rare in a benchmark, and we time the clock that users wait by. */
+/* Wall time in both: what takes turns with others on the CPU is rare in a benchmark, and we time the clock that users
+ * wait by. */
 static void google_times(struct rs_json *j, const struct rs_bench_result *r, uint64_t iterations, double ns)
 {
     const struct rs_bench_counts *c = &r->counts;

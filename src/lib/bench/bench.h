@@ -8,13 +8,13 @@
 #include "core/bench.h"
 
 /*
- * The benchmark runner: bench_run.c measures, bench_main.c is the program around it, bench_text.c the file in which results
- * go to other processes and to later runs, bench_table.c and bench_format.c what is printed. It runs in a program whose
+ * The benchmark runner: run.c measures, main.c is the program around it, text.c the file in which results
+ * go to other processes and to later runs, table.c and format.c what is printed. It runs in a program whose
  * purpose it is, so it may allocate and print; all the same it stays out of everybody's way until it is called.
  */
 struct rs_bench_result {
-    char *name; /* with its parameters: "sort/1024/threads:2" */
-    char *family; /* without */
+    char *name;    /* with its parameters: "sort/1024/threads:2" */
+    char *family;  /* without */
     char *refusal; /* a sentence, instead of the figures */
     struct rs_bench_counts counts;
     struct rs_bench_summary summary;
@@ -42,10 +42,7 @@ void rs_bench_list_release(struct rs_bench_list *list);
 bool rs_bench_list_add(struct rs_bench_list *list, struct rs_bench_result *result);
 const struct rs_bench_result *rs_bench_list_find(const struct rs_bench_list *list, const char *name);
 
-/* Everything that rustscope_bench_main() measured in this process, for the report and for the CLI. */
-const struct rs_bench_list *rs_bench_measured(void);
-
-/* ---- bench_text.c ---- */
+/* ---- text.c ---- */
 
 void rs_bench_text_write(FILE *to, const struct rs_bench_result *result);
 /*
@@ -54,7 +51,7 @@ void rs_bench_text_write(FILE *to, const struct rs_bench_result *result);
  */
 int rs_bench_text_read(FILE *from, struct rs_bench_list *list);
 
-/* ---- bench_table.c, bench_format.c: what is printed ---- */
+/* ---- table.c, format.c: what is printed ---- */
 
 struct rs_bench_style {
     bool colour, utf8;
@@ -76,4 +73,5 @@ int rs_bench_write_google(FILE *to, const struct rs_bench_list *list, const char
 int rs_bench_write_bmf(FILE *to, const struct rs_bench_list *list);
 
 /* The fit over the results of FAMILY and of THREADS. False when there are too few. */
-bool rs_bench_family_fit(const struct rs_bench_list *list, const char *family, uint32_t threads, struct rs_bench_fit *out);
+bool rs_bench_family_fit(const struct rs_bench_list *list, const char *family, uint32_t threads,
+                         struct rs_bench_fit *out);

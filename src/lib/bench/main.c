@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "core/bench_math.h"
-#include "lib/bench.h"
+#include "lib/bench/bench.h"
 #include "lib/clock.h"
 #include "lib/link.h"
 #include "lib/os.h"
@@ -49,9 +49,18 @@ static struct rs_bench_list measured;
 /* The pipe to the process that started this one for --processes; -1 in that one. */
 static int to_parent = -1;
 
-const struct rs_bench_list *rs_bench_measured(void)
+static void write_measured(struct rs_json *j)
 {
-    return &measured;
+    if (!measured.count)
+        return;
+    rs_json_key(j, "benchmarks");
+    rs_json_array_begin(j);
+    for (size_t i = 0; i < measured.count; i++)
+        if (!measured.results[i].refusal)
+            rs_bench_json(j, measured.results[i].name, &measured.results[i].counts, &measured.results[i].summary,
+                          measured.results[i].samples_ns, false);
+    rs_json_array_end(j);
+    rs_json_newline(j);
 }
 
 /* ---- what there is ---- */
@@ -132,7 +141,8 @@ static void help(const struct options *o)
 {
     printf("Usage: %s [OPTIONS] [NAME…]\n"
            "\n"
-           "Runs benchmarks and prints the time of one iteration. NAME is a part of a benchmark's name, or a pattern with\n"
+           "Runs benchmarks and prints the time of one iteration. NAME is a part of a benchmark's name, or a pattern "
+           "with\n"
            "* and ?; several may be given.\n"
            "\n"
            "  -f, --filter NAME     the same as NAME alone\n"
@@ -232,10 +242,10 @@ static int take_filter(struct options *o, const char *text)
 static int take_options(struct options *o, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"filter", 1, NULL, 'f'},   {"list", 0, NULL, 'l'},    {"save", 1, NULL, 's'},  {"baseline", 1, NULL, 'b'},
-        {"noise", 1, NULL, 'n'},    {"processes", 1, NULL, 'p'}, {"quick", 0, NULL, 'q'}, {"time", 1, NULL, 't'},
-        {"samples", 1, NULL, 'S'},  {"json", 0, NULL, 'j'},    {"format", 1, NULL, 'F'}, {"output", 1, NULL, 'o'},
-        {"help", 0, NULL, 'h'},     {"bench", 0, NULL, 'B'}, /* cargo bench says so */
+        {"filter", 1, NULL, 'f'},  {"list", 0, NULL, 'l'},      {"save", 1, NULL, 's'},   {"baseline", 1, NULL, 'b'},
+        {"noise", 1, NULL, 'n'},   {"processes", 1, NULL, 'p'}, {"quick", 0, NULL, 'q'},  {"time", 1, NULL, 't'},
+        {"samples", 1, NULL, 'S'}, {"json", 0, NULL, 'j'},      {"format", 1, NULL, 'F'}, {"output", 1, NULL, 'o'},
+        {"help", 0, NULL, 'h'},    {"bench", 0, NULL, 'B'}, /* cargo bench says so */
         {NULL, 0, NULL, 0},
     };
     int option, rc = 0;
@@ -687,7 +697,8 @@ static int run_and_print(const struct options *o, const struct item *items, size
 
     rs_bench_style_init(&style, to);
     for (size_t i = 0; i < count; i++)
-        style.name_width = strlen(items[i].name) > style.name_width ? (unsigned)strlen(items[i].name) : style.name_width;
+        style.name_width =
+            strlen(items[i].name) > style.name_width ? (unsigned)strlen(items[i].name) : style.name_width;
     style.name_width = style.name_width > 48 ? 48 : style.name_width;
     if (o->processes > 1 && measure_in_processes(o, argc, argv))
         return 1;
@@ -726,7 +737,8 @@ static int run(const struct options *o, int argc, char **argv)
         for (size_t i = 0; i < count; i++)
             puts(items[i].name);
     } else if (!count) {
-        rc = first_entry ? usage(o, "no benchmark is called %s", o->filters[0]) : usage(o, "this program has no benchmarks");
+        rc = first_entry ? usage(o, "no benchmark is called %s", o->filters[0])
+                         : usage(o, "this program has no benchmarks");
     } else if (to_parent >= 0) {
         rc = serve_parent(items, count);
     } else if (o->baseline && (rc = load(o, o->baseline, &baseline))) {
@@ -755,6 +767,7 @@ int rustscope_bench_main(int argc, char **argv)
     int rc;
 
     rs_init();
+    rs_report_set_benchmarks(write_measured);
     if (child) {
         to_parent = atoi(child);
         fcntl(to_parent, F_SETFD, FD_CLOEXEC);

@@ -499,6 +499,14 @@ static void set_up(struct recording *r)
                                              .follow = !r->options.no_follow,
                                              .on_event = on_spike,
                                              .ctx = r};
+    const struct stacks_options stacks = {.rate_hz = r->options.stack_rate_hz,
+                                          .stack_bytes = r->options.stack_bytes,
+                                          .program = r->options.argc ? r->options.argv[0] : NULL,
+                                          .attach = r->options.pid != 0,
+                                          .delayed = r->options.delay_sec > 0,
+                                          .follow = !r->options.no_follow,
+                                          .off_cpu = r->options.off_cpu,
+                                          .cycles = r->options.cycles};
     struct rs_err err;
 
     launch_state_save(&r->launch_state);
@@ -510,7 +518,8 @@ static void set_up(struct recording *r)
     describe_session(r);
     r->loop = loop_new();
     r->sampler = sampler_new(r->session, &sampling);
-    r->stacks = stacks_new(r->session, &r->options, r->sampler);
+    if (!r->options.no_stacks)
+        r->stacks = stacks_new(r->session, &stacks, r->sampler);
 }
 
 int cmd_record(int argc, char **argv)

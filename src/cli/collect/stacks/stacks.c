@@ -20,7 +20,7 @@ enum { BUSY_MACHINE_NICE = -10 }; /* takes privileges; without, nothing changes 
 struct stacks {
     struct session *session;
     struct sampler *sampler;
-    const struct record_options *options;
+    struct stacks_options options;
     enum stack_backend backend;
     bool started;
     struct perf *perf;        /* STACKS_PERF_EVENT, once it is open */
@@ -54,19 +54,19 @@ static unsigned kernel_hz(void)
 
 static void choose(struct stacks *stacks)
 {
-    const struct record_options *options = stacks->options;
+    const struct stacks_options *options = &stacks->options;
     struct rs_err err;
 
     if (perf_probe(&err) == 0) {
         stacks->backend = STACKS_PERF_EVENT;
         return;
     }
-    if (options->pid) {
+    if (options->attach) {
         session_warn(stacks->session, "no call stacks of a process that runs already: %s", err.text);
         return;
     }
     stacks->backend = STACKS_TIMER;
-    stacks->timer_hz = options->stack_rate_hz < kernel_hz() ? options->stack_rate_hz : kernel_hz();
+    stacks->timer_hz = options->rate_hz < kernel_hz() ? options->rate_hz : kernel_hz();
     session_warn(stacks->session,
                  "stacks are sampled by a timer inside the program, %u times a second of CPU time, without kernel "
                  "frames: %s",
@@ -77,16 +77,13 @@ static void choose(struct stacks *stacks)
         session_warn(stacks->session, "off-CPU stacks need perf_event: %s", err.text);
 }
 
-struct stacks *stacks_new(struct session *session, const struct record_options *options, struct sampler *sampler)
+struct stacks *stacks_new(struct session *session, const struct stacks_options *options, struct sampler *sampler)
 {
-    struct stacks *stacks;
+    struct stacks *stacks = xcalloc(1, sizeof(*stacks));
 
-    if (options->no_stacks)
-        return NULL;
-    stacks = xcalloc(1, sizeof(*stacks));
     stacks->session = session;
     stacks->sampler = sampler;
-    stacks->options = options;
+    stacks->options = *options;
     choose(stacks);
     session->diagnostics.stack_backend = stacks->backend;
     if (stacks->timer_hz)
@@ -128,24 +125,25 @@ static void execed(void *ctx, pid_t pid, uint64_t mono_ns)
 
 void stacks_open(struct stacks *stacks, pid_t pid)
 {
-    const struct record_options *options = stacks ? stacks->options : NULL;
+    const struct stacks_options *options;
     struct perf_options perf;
     struct rs_err err;
 
     if (!stacks || stacks->backend != STACKS_PERF_EVENT)
         return;
+    options = &stacks->options;
     perf = (struct perf_options){
-        .rate_hz = options->stack_rate_hz,
+        .rate_hz = options->rate_hz,
         .stack_bytes = options->stack_bytes,
-        .program = options->argc ? options->argv[0] : NULL,
-        .follow = !options->no_follow,
+        .program = options->program,
+        .follow = options->follow,
         .off_cpu = options->off_cpu,
         .cycles = options->cycles,
         .listener = {.ctx = stacks, .forked = forked, .execed = execed},
     };
     /* What drains the rings must not wait behind what fills them. The program was forked before and keeps its own. */
     setpriority(PRIO_PROCESS, 0, BUSY_MACHINE_NICE);
-    if (perf_open(&stacks->perf, stacks->session, &perf, pid, options->pid != 0, &err) == 0)
+    if (perf_open(&stacks->perf, stacks->session, &perf, pid, options->attach, &err) == 0)
         return;
     stacks->backend = stacks->session->diagnostics.stack_backend = STACKS_NONE;
     session_warn(stacks->session, "no call stacks: %s", err.text);
@@ -174,7 +172,7 @@ void stacks_start(struct stacks *stacks)
      */
     if (stacks->perf)
         perf_start(stacks->perf,
-                   stacks->options->delay_sec > 0 || stacks->options->pid ? stacks->session->start_mono_ns : 0);
+                   stacks->options.delayed || stacks->options.attach ? stacks->session->start_mono_ns : 0);
 }
 
 void stacks_tick(struct stacks *stacks, uint64_t now_ns)

@@ -8,7 +8,6 @@
 
 #include "base/err.h"
 #include "collect/process/sampler.h"
-#include "run/record_options.h"
 #include "session/session.h"
 #include "system/loop.h"
 
@@ -25,14 +24,26 @@
  */
 struct stacks;
 
+/* What to sample. PROGRAM must outlive the stacks. */
+struct stacks_options {
+    unsigned rate_hz;
+    uint32_t stack_bytes; /* of each sample's stack; 0: what the last run of PROGRAM needed */
+    const char *program;  /* the executable, as it was asked for; NULL when attaching */
+    bool attach;          /* to a process that runs already */
+    bool delayed;         /* measuring starts later than the program */
+    bool follow;          /* children too */
+    bool off_cpu;
+    bool cycles; /* sample by CPU cycles, not by CPU time */
+};
+
 /* Whether the kernel samples RATE_HZ times a second: 0, or -EINVAL with a sentence that names the sysctl. */
 int stacks_check_rate(unsigned rate_hz, struct rs_err *err);
 
 /*
- * Never fails: without any back end there is a warning, and the rest of the calls do nothing. NULL when OPTIONS want no
- * stacks; all calls take NULL. What perf sees of processes is told to SAMPLER.
+ * Never fails: without any back end there is a warning, and the rest of the calls do nothing. All calls take NULL, for
+ * a recording without stacks. What perf sees of processes is told to SAMPLER.
  */
-struct stacks *stacks_new(struct session *session, const struct record_options *options, struct sampler *sampler);
+struct stacks *stacks_new(struct session *session, const struct stacks_options *options, struct sampler *sampler);
 void stacks_free(struct stacks *stacks);
 
 /* How often the timer in the program is to sample, when that is the back end; else 0. */

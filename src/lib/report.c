@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/path.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/marks.h"
@@ -46,13 +47,6 @@ static const char *first_line(char *text, long len, size_t size)
     text[len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1] = '\0';
     text[strcspn(text, "\n")] = '\0';
     return text;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
 }
 
 static void write_argv(struct rs_json *j)
@@ -112,7 +106,7 @@ static void write_meta(const struct report *r)
     first_line(exe, rs_os_executable(exe, sizeof(exe) - 1), sizeof(exe));
     rs_json_key(j, "meta");
     rs_json_object_begin(j);
-    rs_json_kv_str(j, "project", base_name(cwd));
+    rs_json_kv_str(j, "project", rs_path_base(cwd));
     rs_json_kv_str(j, "target_binary", exe);
     rs_json_key(j, "argv");
     write_argv(j);
@@ -191,7 +185,7 @@ static void write_process(const struct report *r)
     rs_json_key(j, "argv");
     write_argv(j);
     rs_json_kv_str(j, "exe", exe);
-    rs_json_kv_str(j, "name", base_name(exe));
+    rs_json_kv_str(j, "name", rs_path_base(exe));
     rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
     write_constants(j,
                     KEYS("id", "start_ns", "image", "anon_peak_mb", "rss_peak_mb", "heap_peak_mb", "thread_peak",
@@ -417,7 +411,7 @@ static void write_function(const struct report *r, const struct rustscope_functi
     first_line(exe, rs_os_executable(exe, sizeof(exe) - 1), sizeof(exe));
     rs_json_object_begin(j);
     rs_json_kv_str(j, "name", f->name);
-    rs_json_kv_str(j, "module", base_name(exe));
+    rs_json_kv_str(j, "module", rs_path_base(exe));
     rs_json_kv_str(j, "file", f->file);
     rs_json_kv_uint(j, "line", f->line);
     rs_json_kv_str(j, "layer", "user");
@@ -582,7 +576,7 @@ void rs_report_at_exit(void)
         rustscope_write_json(out);
         return;
     }
-    dot = strrchr(base_name(out), '.');
+    dot = strrchr(rs_path_base(out), '.');
     if (!dot)
         dot = out + strlen(out);
     if (snprintf(path, sizeof(path), "%.*s.%%p%s", (int)(dot - out), out, dot) < (int)sizeof(path))

@@ -90,6 +90,49 @@ START_TEST(statm_io_schedstat_and_smaps_rollup_give_their_fields)
 }
 END_TEST
 
+START_TEST(a_status_tells_the_process_and_its_innermost_pid)
+{
+    const char inner[] = "Name:\tx\nTgid:\t41\nNSpid:\t4711\t205\t7\nSigCgt:\t0\n";
+    const char plain[] = "Name:\tNSpid: 9\nTgid:\t4711\nNSpid:\t4711\n";
+    int pid;
+
+    ck_assert_int_eq(proc_status_tgid(inner, sizeof(inner) - 1, &pid), 0);
+    ck_assert_int_eq(pid, 41);
+    ck_assert_int_eq(proc_status_innermost_pid(inner, sizeof(inner) - 1, &pid), 0);
+    ck_assert_int_eq(pid, 7);
+    ck_assert_int_eq(proc_status_innermost_pid(plain, sizeof(plain) - 1, &pid), 0);
+    ck_assert_int_eq(pid, 4711);
+    ck_assert_int_eq(proc_status_innermost_pid("Name:\tx\n", 8, &pid), -EINVAL);
+    ck_assert_int_eq(proc_status_tgid("", 0, &pid), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_sleeping_thread_tells_where_its_stack_is)
+{
+    const char sleeping[] = "230 0x0 0x0 0x7ffd10 0x0 0x0 0x0 0x7ffd1000 0x7f12ab\n";
+    uint64_t sp, pc;
+
+    ck_assert_int_eq(proc_syscall_parse(sleeping, sizeof(sleeping) - 1, &sp, &pc), 0);
+    ck_assert_uint_eq(sp, 0x7ffd1000);
+    ck_assert_uint_eq(pc, 0x7f12ab);
+    ck_assert_int_eq(proc_syscall_parse("running\n", 8, &sp, &pc), -EINVAL);
+    ck_assert_int_eq(proc_syscall_parse("", 0, &sp, &pc), -EINVAL);
+}
+END_TEST
+
+START_TEST(the_model_of_the_first_cpu_is_found)
+{
+    const char text[] = "processor\t: 0\nmodel\t\t: 3\nmodel name\t: A Chip @ 2 GHz\nprocessor\t: 1\nmodel name\t: B\n";
+    const char *name;
+    size_t len;
+
+    ck_assert_int_eq(proc_cpuinfo_model(text, sizeof(text) - 1, &name, &len), 0);
+    ck_assert_uint_eq(len, strlen("A Chip @ 2 GHz"));
+    ck_assert_mem_eq(name, "A Chip @ 2 GHz", len);
+    ck_assert_int_eq(proc_cpuinfo_model("processor\t: 0\n", 14, &name, &len), -EINVAL);
+}
+END_TEST
+
 START_TEST(the_caught_signals_are_read_from_status)
 {
     const char text[] = "Name:\tx\nSigBlk:\t0000000000000000\nSigCgt:\t0000000180014a02\n";
@@ -118,5 +161,6 @@ START_TEST(children_are_listed_one_by_one)
 END_TEST
 
 SUITE("proc_parse", any_comm_is_found_between_its_parentheses, a_stat_that_is_cut_off_is_refused_and_never_overrun,
-      statm_io_schedstat_and_smaps_rollup_give_their_fields, the_caught_signals_are_read_from_status,
-      children_are_listed_one_by_one)
+      statm_io_schedstat_and_smaps_rollup_give_their_fields, a_status_tells_the_process_and_its_innermost_pid,
+      a_sleeping_thread_tells_where_its_stack_is, the_model_of_the_first_cpu_is_found,
+      the_caught_signals_are_read_from_status, children_are_listed_one_by_one)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "core/path.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -346,9 +347,7 @@ static struct layer_verdict rust_verdict(const struct layer_rules *rules, const 
 /* librustscope in the program itself: its header, its public names, and the folder that its build says it lay in. */
 static bool is_profiler_function(const struct symbol_frame *frame)
 {
-    const char *slash = strrchr(frame->file, '/');
-
-    return starts_with(frame->linkage, "rustscope_") || (slash && !strcmp(slash + 1, "rustscope.h")) ||
+    return starts_with(frame->linkage, "rustscope_") || !strcmp(rs_path_base(frame->file), "rustscope.h") ||
            starts_with(frame->file, "/usr/src/rustscope/");
 }
 
@@ -442,13 +441,6 @@ static const struct {
 static const char *const system_folders[] = {"/usr/lib*", "/lib*",   "/usr/local/lib*", "/nix/store/*",
                                              "/opt/*",    "/snap/*", "/gnu/store/*",    "/usr/libexec/*"};
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static const char *const build_tools[] = {
     "cargo",
     "cargo-*",
@@ -480,7 +472,7 @@ static const char *const build_tools[] = {
 /* `rustscope -- cargo run` is meant to profile the program, so what cargo builds it with is not the user's code. */
 static bool is_run_by_cargo(const struct session *s)
 {
-    const char *name = s->meta.argc ? base_name(strings_get(&s->strings, s->meta.argv[0])) : "";
+    const char *name = s->meta.argc ? rs_path_base(strings_get(&s->strings, s->meta.argv[0])) : "";
 
     return !strcmp(name, "cargo") || starts_with(name, "cargo-");
 }
@@ -508,7 +500,7 @@ static bool is_program(const struct session *s, string_id path)
 
 static enum object_kind kind_of(const struct session *s, const struct module *module)
 {
-    const char *path = strings_get(&s->strings, module->path), *name = base_name(path);
+    const char *path = strings_get(&s->strings, module->path), *name = rs_path_base(path);
 
     for (size_t i = 0; i < COUNT(known_objects); i++)
         if (starts_with(name, known_objects[i].start))
@@ -549,7 +541,7 @@ struct layer_rules *layer_rules_new(struct session *session)
     rules->objects = xcalloc(rules->object_count + 1, sizeof(*rules->objects));
     for (size_t i = 0; i < rules->object_count; i++) {
         const struct module *module = &session->tree.modules[i];
-        const char *name = base_name(strings_get(&session->strings, module->path));
+        const char *name = rs_path_base(strings_get(&session->strings, module->path));
 
         rules->objects[i] = (struct object){
             .kind = kind_of(session, module),

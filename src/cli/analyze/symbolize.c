@@ -7,6 +7,7 @@
 #include "analyze/layers.h"
 #include "base/alloc.h"
 #include "core/clock.h"
+#include "core/path.h"
 #include "symbol/symbol.h"
 
 /*
@@ -119,7 +120,6 @@ static void name_unreadable(struct run *run, uint32_t frame)
 {
     const struct frame *raw = &run->s->tree.frames[frame];
     const char *path = strings_get(&run->s->strings, run->s->tree.modules[raw->module].path);
-    const char *slash = strrchr(path, '/');
     struct symbol_frame symbol = {.file = "", .unnamed = true};
     char *name;
 
@@ -130,7 +130,7 @@ static void name_unreadable(struct run *run, uint32_t frame)
     else if (!strncmp(path, "[anon", 5))
         name = xstrdup("[anon]");
     else
-        name = xasprintf("%s+0x%llx", slash ? slash + 1 : path, (unsigned long long)raw->addr);
+        name = xasprintf("%s+0x%llx", rs_path_base(path), (unsigned long long)raw->addr);
     symbol.name = symbol.linkage = name;
     keep_answer(run, frame, &symbol, 1);
     run->result.unknown++;

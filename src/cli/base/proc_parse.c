@@ -2,6 +2,7 @@
 #include "base/proc_parse.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Reads an unsigned number at *P, skipping blanks before it; moves *P behind it. */
@@ -82,22 +83,26 @@ int proc_statm_parse(const char *text, size_t len, struct proc_statm *out)
     return 0;
 }
 
-/* The number behind LABEL at the start of a line. */
-static bool labelled_number(const char *text, size_t len, const char *label, uint64_t *value)
+/* What stands behind LABEL at the start of a line; NULL when no line begins so. */
+static const char *line_behind(const char *text, size_t len, const char *label)
 {
     size_t label_len = strlen(label);
     const char *end = text + len;
 
     for (const char *line = text; line && line < end;) {
-        if ((size_t)(end - line) > label_len && !memcmp(line, label, label_len)) {
-            const char *p = line + label_len;
-
-            return next_number(&p, value);
-        }
+        if ((size_t)(end - line) > label_len && !memcmp(line, label, label_len))
+            return line + label_len;
         line = memchr(line, '\n', (size_t)(end - line));
         line = line ? line + 1 : NULL;
     }
-    return false;
+    return NULL;
+}
+
+static bool labelled_number(const char *text, size_t len, const char *label, uint64_t *value)
+{
+    const char *p = line_behind(text, len, label);
+
+    return p && next_number(&p, value);
 }
 
 int proc_io_parse(const char *text, size_t len, struct proc_io *out)
@@ -145,6 +150,53 @@ int proc_status_catches(const char *text, size_t len, int signo, bool *catches)
             return -EINVAL;
     }
     *catches = mask >> (signo - 1) & 1;
+    return 0;
+}
+
+int proc_status_tgid(const char *text, size_t len, int *pid)
+{
+    uint64_t number;
+
+    if (!labelled_number(text, len, "Tgid:", &number) || number > INT32_MAX)
+        return -EINVAL;
+    *pid = (int)number;
+    return 0;
+}
+
+int proc_status_innermost_pid(const char *text, size_t len, int *pid)
+{
+    const char *p = line_behind(text, len, "NSpid:");
+    uint64_t number = 0;
+    bool any = false;
+
+    while (p && next_number(&p, &number))
+        any = true;
+    if (!any || number > INT32_MAX)
+        return -EINVAL;
+    *pid = (int)number;
+    return 0;
+}
+
+int proc_syscall_parse(const char *text, size_t len, uint64_t *sp, uint64_t *pc)
+{
+    const char *last = memrchr(text, ' ', len); /* "running" has no blank */
+    const char *before = last ? memrchr(text, ' ', (size_t)(last - text)) : NULL;
+
+    if (!before)
+        return -EINVAL;
+    *sp = strtoull(before + 1, NULL, 16);
+    *pc = strtoull(last + 1, NULL, 16);
+    return 0;
+}
+
+int proc_cpuinfo_model(const char *text, size_t len, const char **name, size_t *name_len)
+{
+    const char *p = line_behind(text, len, "model name");
+
+    if (!p)
+        return -EINVAL;
+    *name = p + strspn(p, ": \t");
+    *name_len = strcspn(*name, "\n");
     return 0;
 }
 

@@ -45,5 +45,17 @@ int proc_smaps_rollup_parse(const char *text, size_t len, uint64_t *anon_bytes);
 /* Whether signal SIGNO is caught, from the SigCgt: line of status. */
 int proc_status_catches(const char *text, size_t len, int signo, bool *catches);
 
+/* The process that a thread belongs to, from the Tgid: line of its status. */
+int proc_status_tgid(const char *text, size_t len, int *pid);
+
+/* What a process calls itself in its innermost pid namespace: the last number of the NSpid: line of its status. */
+int proc_status_innermost_pid(const char *text, size_t len, int *pid);
+
+/* Stack pointer and pc of a thread that sleeps in a system call: the last two words of task/TID/syscall. */
+int proc_syscall_parse(const char *text, size_t len, uint64_t *sp, uint64_t *pc);
+
+/* The "model name" of the first CPU in cpuinfo: a part of TEXT, *NAME_LEN long. Absent on some architectures. */
+int proc_cpuinfo_model(const char *text, size_t len, const char **name, size_t *name_len);
+
 /* The next pid of a task/TID/children text; *TEXT moves behind it. False at the end. */
 bool proc_children_next(const char **text, int *pid);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/proc_view.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,4 +22,24 @@ enum proc_view proc_view(void)
 unsigned proc_pid(pid_t pid)
 {
     return proc_view() == PROC_VIEW_FOREIGN ? 0 : (unsigned)pid;
+}
+
+size_t proc_read(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[96];
+    size_t len = 0;
+    ssize_t n = 0;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%u/%s", proc_pid(pid), name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        do {
+            len += n > 0 ? (size_t)n : 0;
+            n = read(fd, text + len, size - 1 - len);
+        } while (n > 0 || (n < 0 && errno == EINTR));
+        close(fd);
+    }
+    text[len] = '\0';
+    return len;
 }

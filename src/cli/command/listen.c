@@ -18,6 +18,7 @@
 #include "collect/channel/channel.h"
 #include "command/conclude.h"
 #include "core/clock.h"
+#include "core/path.h"
 #include "run/host.h"
 #include "run/record_options.h"
 #include "session/session.h"
@@ -92,7 +93,6 @@ static void take_signals(struct listening *l)
 static void describe(struct session *s, const struct record_options *o, const char *fifo)
 {
     char cwd[PATH_MAX];
-    const char *slash;
 
     host_describe(s);
     s->meta.exit_code = -1;
@@ -100,9 +100,8 @@ static void describe(struct session *s, const struct record_options *o, const ch
     s->meta.name = strings_add_str(&s->strings, o->name ? o->name : "listen");
     s->meta.target_binary = strings_add_str(&s->strings, fifo);
     if (getcwd(cwd, sizeof(cwd))) {
-        slash = strrchr(cwd, '/');
         s->meta.cwd = strings_add_str(&s->strings, cwd);
-        s->meta.project = strings_add_str(&s->strings, slash && slash[1] ? slash + 1 : cwd);
+        s->meta.project = strings_add_str(&s->strings, rs_path_base(cwd));
     }
 }
 

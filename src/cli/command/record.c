@@ -23,6 +23,7 @@
 #include "collect/stacks/stacks.h"
 #include "command/conclude.h"
 #include "core/clock.h"
+#include "core/path.h"
 #include "core/wire.h"
 #include "file/checkpoint.h"
 #include "file/session_file.h"
@@ -109,13 +110,6 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 static void describe_session(struct recording *r)
 {
     const struct record_options *o = &r->options;
@@ -130,7 +124,7 @@ static void describe_session(struct recording *r)
     meta->name = strings_add_str(strings, o->name);
     if (getcwd(cwd, sizeof(cwd))) {
         meta->cwd = strings_add_str(strings, cwd);
-        meta->project = strings_add_str(strings, base_name(cwd));
+        meta->project = strings_add_str(strings, rs_path_base(cwd));
     }
     if (o->argc) {
         meta->argc = o->redact ? 1 : (size_t)o->argc;

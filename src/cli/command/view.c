@@ -26,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "command/commands.h"
+#include "core/path.h"
 #include "report/html.h"
 
 enum { TOKEN_BYTES = 24, OPT_NO_OPEN = 256 };
@@ -84,10 +85,9 @@ static void make_token(char *token)
 
 static void open_file(struct shared_file *file, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     struct stat st;
 
-    file->name = xstrdup(slash ? slash + 1 : path);
+    file->name = xstrdup(rs_path_base(path));
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0 && errno == ENOENT && !strcmp(path, "rustscope-last.json"))
         die(1, "there is no rustscope-last.json here: record one with `rustscope -- PROGRAM`, or name a session");

@@ -13,6 +13,7 @@
 
 #include "analyze/differences.h"
 #include "base/alloc.h"
+#include "core/path.h"
 
 static const char placeholder[] = "/*RUSTSCOPE_SESSION*/";
 
@@ -216,8 +217,7 @@ static int write_special(gzFile from, const char *name, const char *html_path, u
 int html_write(const char *session_path, const char *html_path, uint64_t *bytes, struct rs_err *err)
 {
     bool input = strcmp(session_path, "-");
-    const char *slash = strrchr(session_path, '/');
-    const char *name = !input ? "stdin" : slash ? slash + 1 : session_path;
+    const char *name = input ? rs_path_base(session_path) : "stdin";
     int fd = input ? open(session_path, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     gzFile from;
     struct stat st;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "core/path.h"
 #include "report/node_path.h"
 #include "session/totals.h"
 
@@ -82,10 +83,9 @@ static void program_text(const struct page *page, char *out, size_t cap)
     out[0] = '\0';
     for (size_t i = 0; i < meta->argc && used < cap - 1; i++) {
         const char *arg = text_of(page, meta->argv[i]);
-        const char *slash = i == 0 ? strrchr(arg, '/') : NULL;
 
-        if (slash && slash[1])
-            arg = slash + 1;
+        if (i == 0)
+            arg = rs_path_base(arg);
         used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", *arg ? arg : "''");
     }
     if (!meta->argc) {
@@ -352,10 +352,10 @@ static void draw_spikes(struct page *page)
 
 static void place_text(const struct page *page, const struct function *f, char *out, size_t cap)
 {
-    const char *file = text_of(page, f->file), *slash = strrchr(file, '/');
+    const char *file = text_of(page, f->file);
 
     if (*file)
-        snprintf(out, cap, "%s:%u", slash ? slash + 1 : file, f->line);
+        snprintf(out, cap, "%s:%u", rs_path_base(file), f->line);
     else
         snprintf(out, cap, "%s", text_of(page, f->module));
 }

@@ -2,29 +2,24 @@
 #include "run/host.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* "model name : …" of the first CPU; absent on some architectures. */
+#include "base/proc_parse.h"
+
 static string_id cpu_model(struct strings *strings)
 {
     FILE *file = fopen("/proc/cpuinfo", "re");
-    string_id id = 0;
-    char line[512];
+    char text[4096];
+    const char *name;
+    size_t len;
 
-    while (file && !id && fgets(line, sizeof(line), file)) {
-        char *colon = strchr(line, ':');
-
-        if (!colon || strncmp(line, "model name", 10))
-            continue;
-        colon += strspn(colon, ": \t");
-        colon[strcspn(colon, "\n")] = '\0';
-        id = strings_add_str(strings, colon);
-    }
-    if (file)
-        fclose(file);
-    return id;
+    if (!file)
+        return 0;
+    len = fread(text, 1, sizeof(text) - 1, file);
+    text[len] = '\0';
+    fclose(file);
+    return proc_cpuinfo_model(text, len, &name, &len) ? 0 : strings_add(strings, name, len);
 }
 
 void host_describe(struct session *session)

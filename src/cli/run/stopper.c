@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/stopper.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,21 +83,11 @@ static void start_escalation(struct stopper *stopper, int next_signal)
 
 static bool catches_sigint(pid_t pid)
 {
-    char path[32], buf[8192];
     bool catches = false;
-    ssize_t n;
-    int fd;
+    char text[8192];
+    size_t len = proc_read(pid, "status", text, sizeof(text));
 
-    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(pid));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    n = read(fd, buf, sizeof(buf) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    buf[n] = '\0';
-    return !proc_status_catches(buf, (size_t)n, SIGINT, &catches) && catches;
+    return !proc_status_catches(text, len, SIGINT, &catches) && catches;
 }
 
 /* Whether Ctrl-C is the program's own business. */

@@ -202,6 +202,13 @@ uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t a
     return (uint32_t)s->thread_count++;
 }
 
+int32_t session_named_child(struct session *s, int32_t parent, const char *name, enum layer layer)
+{
+    uint32_t frame = calltree_named_frame(&s->tree, strings_add_str(&s->strings, name), layer);
+
+    return calltree_child(&s->tree, parent, frame);
+}
+
 bool session_row_of_process(const struct session *s, const struct rows *rows, size_t row, int32_t process)
 {
     uint32_t thread = rows->key2[row];

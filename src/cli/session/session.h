@@ -5,16 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "session/benchmarks.h"
 #include "session/calltree.h"
 #include "session/rows.h"
-#include "session/benchmarks.h"
 #include "session/scopes.h"
 #include "session/series.h"
 #include "session/strings.h"
 
 /*
  * The one model in memory. Sources (collect/) write into it, analysis (analyze/) reads and completes it, outputs (tui/,
- * report/) read it; the JSON reader (file/session_file.h) fills one from a file, so that every command sees the same thing.
+ * report/) read it; the JSON reader (file/session_file.h) fills one from a file, so that every command sees the same
+ * thing.
  *
  * Times inside are ns on CLOCK_MONOTONIC, counted from the session's start (`at_ns`); memory is bytes; text is
  * string_ids. Everything is bounded (see the limits below and docs/ARCHITECTURE.md). A session belongs to one thread,
@@ -311,7 +312,13 @@ int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns);
 uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns);
 /* The thread TID of PROCESS that lived at AT_NS, added when it is new. */
 uint32_t session_thread(struct session *s, uint32_t process, int tid, uint64_t at_ns);
-/* Whether ROW of ROWS (cpu, offcpu, alloc) may belong to PROCESS: its thread is unknown by now, or PROCESS is -1, or its. */
+/*
+ * The child of PARENT (CALLTREE_NO_NODE: outermost) that stands for what has no code of its own: [unsampled],
+ * [truncated], [unknown]. NAME is a name in brackets.
+ */
+int32_t session_named_child(struct session *s, int32_t parent, const char *name, enum layer layer);
+/* Whether ROW of ROWS (cpu, offcpu, alloc) may belong to PROCESS: its thread is unknown by now, or PROCESS is -1, or
+ * its. */
 bool session_row_of_process(const struct session *s, const struct rows *rows, size_t row, int32_t process);
 
 /* A new event (index); beyond MAX_EVENTS the newest slot is reused and counted as folded. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/proc_parse.h"
 #include "base/proc_view.h"
 #include "symbol/text_scan.h"
 
@@ -211,25 +212,14 @@ static size_t load_dump(struct symbol_table *table, const char *path)
     return count;
 }
 
-/* What PID calls itself in its innermost pid namespace: the last number of NSpid. PID itself when it is gone. */
+/* What PID calls itself in its innermost pid namespace; PID itself when it is gone. */
 static int own_pid_of(int pid)
 {
-    char path[64], *text, *line;
-    int own = pid;
-    size_t len;
+    char text[8192];
+    size_t len = proc_read(pid, "status", text, sizeof(text));
+    int own;
 
-    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(pid));
-    text = scan_read_file(path, 65536, &len);
-    if (!text)
-        return pid;
-    line = strstr(text, "\nNSpid:");
-    if (line) {
-        line[strcspn(line + 1, "\n") + 1] = '\0';
-        line = strrchr(line, '\t');
-        own = line ? atoi(line + 1) : pid;
-    }
-    free(text);
-    return own;
+    return proc_status_innermost_pid(text, len, &own) ? pid : own;
 }
 
 /* ~/.debug/jit/<language and date>/jit-PID.dump, where LLVM and the JVM's agent put it. */

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "core/path.h"
 #include "session/strings.h"
 #include "symbol/cache.h"
 #include "symbol/debug_file.h"
@@ -222,10 +223,11 @@ static char *describe_unreadable(const struct symbol_module *module)
 
     for (size_t i = 0; i < 2; i++)
         if (files[i]->elf && has_debug_info(files[i]->elf))
-            return xasprintf("%s has debug information that is compressed in a way this libelf does not know (zstd needs "
-                             "0.189): lines and inlined functions are missing; objcopy --decompress-debug-sections "
-                             "makes it readable",
-                             files[i]->path);
+            return xasprintf(
+                "%s has debug information that is compressed in a way this libelf does not know (zstd needs "
+                "0.189): lines and inlined functions are missing; objcopy --decompress-debug-sections "
+                "makes it readable",
+                files[i]->path);
     return NULL;
 }
 
@@ -617,13 +619,12 @@ static size_t frames_without_names(struct symbol_module *module, uint64_t addr, 
 {
     static const char *const names[] = {[OF_KERNEL] = "[kernel]", [OF_JIT] = "[anon]"};
     struct strings *texts = &module->symbols->texts;
-    const char *slash = strrchr(module->path, '/');
     string_id name;
 
     if (module->origin != OF_FILE)
         name = strings_add_str(texts, names[module->origin]);
     else
-        name = strings_addf(texts, "%s+0x%llx", slash ? slash + 1 : module->path,
+        name = strings_addf(texts, "%s+0x%llx", rs_path_base(module->path),
                             (unsigned long long)(module->file.elf ? unnamed_start(module, addr, lo, hi) : addr));
     GROW(module->frames, 1, module->frame_cap);
     module->frames[0] = (struct symbol_frame){.name = strings_get(texts, name), .file = "", .unnamed = true};

@@ -9,6 +9,7 @@
 #include "analyze/functions.h"
 #include "analyze/symbolize.h"
 #include "base/alloc.h"
+#include "core/path.h"
 #include "report/node_path.h"
 #include "session/totals.h"
 
@@ -314,9 +315,8 @@ static void update_title(struct model *model)
     out[0] = '\0';
     for (size_t i = 0; i < s->meta.argc && used < cap - 1; i++) {
         const char *arg = strings_get(&s->strings, s->meta.argv[i]);
-        const char *slash = i ? NULL : strrchr(arg, '/');
 
-        used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", slash && slash[1] ? slash + 1 : arg);
+        used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", i ? arg : rs_path_base(arg));
     }
     if (!s->meta.argc && s->process_count)
         snprintf(out, cap, "%s", strings_get(&s->strings, s->processes[0].name));

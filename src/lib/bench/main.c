@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/bench_math.h"
+#include "core/path.h"
 #include "lib/bench/bench.h"
 #include "lib/clock.h"
 #include "lib/link.h"
@@ -129,13 +130,6 @@ int rustscope_bench_set(struct rustscope_bench_entry *entry, uint64_t time_ms, u
 }
 
 /* ---- the command line ---- */
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
 
 static void help(const struct options *o)
 {
@@ -762,7 +756,7 @@ static int run(const struct options *o, int argc, char **argv)
 
 int rustscope_bench_main(int argc, char **argv)
 {
-    struct options o = {.program = base_name(argc > 0 ? argv[0] : "bench"), .noise = 0.01};
+    struct options o = {.program = rs_path_base(argc > 0 ? argv[0] : "bench"), .noise = 0.01};
     const char *child = getenv("RUSTSCOPE_BENCH_CHILD");
     int rc;
 

@@ -15,6 +15,7 @@
 #include "collect/channel/slab.h"
 #include "collect/modules/maps.h"
 #include "core/clock.h"
+#include "core/path.h"
 
 enum {
     SLAB_BYTES = 64 << 20,
@@ -254,11 +255,8 @@ static void set_command_line(struct session *s, struct process *p, const struct 
     p->argv = xcalloc(argc, sizeof(*p->argv));
     for (size_t at = 0; p->argc < argc; at += strlen(image->argv + at) + 1)
         p->argv[p->argc++] = strings_add_str(&s->strings, image->argv + at);
-    if (!p->name) {
-        const char *slash = strrchr(image->argv, '/');
-
-        p->name = strings_add_str(&s->strings, slash ? slash + 1 : image->argv);
-    }
+    if (!p->name)
+        p->name = strings_add_str(&s->strings, rs_path_base(image->argv));
 }
 
 /*
@@ -314,13 +312,6 @@ static uint32_t session_thread_of(struct channel *ch, struct image *image, uint3
 
 /* ---- nodes ---- */
 
-static int32_t named_child(struct channel *ch, int32_t parent, const char *name, enum layer layer)
-{
-    struct session *s = ch->session;
-
-    return calltree_child(&s->tree, parent, calltree_named_frame(&s->tree, strings_add_str(&s->strings, name), layer));
-}
-
 /* The frame of module-relative ADDRESS, as perf's stacks would have it: both come from the same maps. */
 static uint32_t frame_of(struct channel *ch, struct image *image, uint32_t module, uint64_t address)
 {
@@ -356,10 +347,10 @@ static int32_t session_node_of(struct channel *ch, struct image *image, uint32_t
     int32_t at = CALLTREE_NO_NODE;
 
     if (!node)
-        return named_child(ch, CALLTREE_NO_NODE, "[no stack]", LAYER_UNKNOWN);
+        return session_named_child(ch->session, CALLTREE_NO_NODE, "[no stack]", LAYER_UNKNOWN);
     while (node && depth < STACK_MAX) {
         if (node >= image->node_count || !image->nodes[node].defined)
-            return named_child(ch, CALLTREE_NO_NODE, "[unknown stack]", LAYER_UNKNOWN);
+            return session_named_child(ch->session, CALLTREE_NO_NODE, "[unknown stack]", LAYER_UNKNOWN);
         if (image->nodes[node].session_node != READER_UNRESOLVED) {
             at = image->nodes[node].session_node;
             break;
@@ -371,7 +362,7 @@ static int32_t session_node_of(struct channel *ch, struct image *image, uint32_t
         struct image_node *n = &image->nodes[chain[depth]];
 
         if (!n->module && n->address == RS_ADDRESS_TRUNCATED)
-            at = named_child(ch, at, "[truncated]", LAYER_UNKNOWN);
+            at = session_named_child(ch->session, at, "[truncated]", LAYER_UNKNOWN);
         else
             at = calltree_child(&ch->session->tree, at, frame_of(ch, image, n->module, n->address));
         n->session_node = at;

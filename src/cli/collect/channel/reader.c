@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_parse.h"
 #include "base/proc_view.h"
 #include "core/clock.h"
 
@@ -400,7 +401,7 @@ static void mark_lossy(const struct stream *s)
 /* The host's pid of the process that calls itself PID in its own namespace: the last number of its NSpid line. */
 static uint32_t host_pid(uint32_t pid, uint64_t pid_ns)
 {
-    char path[64], line[256];
+    char path[64], text[8192];
     struct dirent *entry;
     struct stat st;
     uint32_t found = 0;
@@ -408,19 +409,14 @@ static uint32_t host_pid(uint32_t pid, uint64_t pid_ns)
 
     while (proc && !found && (entry = readdir(proc))) {
         unsigned long host = strtoul(entry->d_name, NULL, 10);
-        const char *last;
-        FILE *status;
+        int innermost;
 
         snprintf(path, sizeof(path), "/proc/%lu/ns/pid", host);
         if (!host || stat(path, &st) || st.st_ino != pid_ns)
             continue;
-        snprintf(path, sizeof(path), "/proc/%lu/status", host);
-        status = fopen(path, "re");
-        while (status && fgets(line, sizeof(line), status))
-            if (!strncmp(line, "NSpid:", 6) && (last = strrchr(line, '\t')) && strtoul(last, NULL, 10) == pid)
-                found = (uint32_t)host;
-        if (status)
-            fclose(status);
+        if (!proc_status_innermost_pid(text, proc_read((pid_t)host, "status", text, sizeof(text)), &innermost) &&
+            innermost == (int)pid)
+            found = (uint32_t)host;
     }
     if (proc)
         closedir(proc);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "core/path.h"
 #include "core/scopes_wire.h"
 #include "session/scopes.h"
 
@@ -570,8 +571,8 @@ static void add_rows(struct session *s, struct forest *f)
 static void add_functions(struct session *s, struct forest *f, const struct image *first)
 {
     uint64_t *scratch = xcalloc(RUSTSCOPE_HISTOGRAM_BUCKETS, sizeof(*scratch));
-    const char *exe = strings_get(&s->strings, s->processes[first->process].exe), *slash = strrchr(exe, '/');
-    string_id module = strings_add_str(&s->strings, slash ? slash + 1 : exe);
+    const char *exe = strings_get(&s->strings, s->processes[first->process].exe);
+    string_id module = strings_add_str(&s->strings, rs_path_base(exe));
     uint32_t *starts = xcalloc(f->site_count + 1, sizeof(*starts));
     uint32_t *members = xcalloc(f->path_count, sizeof(*members));
     struct rustscope_function figures;

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/proc_view.h"
 #include "base/text.h"
+#include "core/path.h"
 
 enum { MAPS_TEXT_MAX_BYTES = 64 << 20, MAX_SEGMENTS = 64 };
 static const char DELETED[] = " (deleted)";
@@ -656,10 +657,9 @@ static string_id build_id_text(struct session *session, const struct mapped_obje
 }
 
 /* "libx.so" of "/usr/lib/libx.so (deleted)". */
-static string_id base_name(struct session *session, const char *path)
+static string_id file_name(struct session *session, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash && path[0] == '/' ? slash + 1 : path;
+    const char *name = path[0] == '/' ? rs_path_base(path) : path;
     size_t len = strlen(name);
 
     if (text_ends_with(name, DELETED))
@@ -699,7 +699,7 @@ static void make_module(struct maps *maps, struct mapped_object *object)
         return;
     }
     module->name =
-        object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]") : base_name(session, path);
+        object->kind == MAPPED_ANON ? strings_add_str(&session->strings, "[anon]") : file_name(session, path);
     free(path);
 #if defined(__x86_64__)
     module->arch = strings_add_str(&session->strings, "x86_64");

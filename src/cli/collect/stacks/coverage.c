@@ -66,8 +66,7 @@ static void add_uncovered(struct session *s, uint32_t index, const char *name, e
 {
     const struct rows *measured = &s->process_rows;
     const struct process *process = &s->processes[index];
-    uint32_t frame = calltree_named_frame(&s->tree, strings_add_str(&s->strings, name), layer);
-    uint32_t node = (uint32_t)calltree_child(&s->tree, CALLTREE_NO_NODE, frame);
+    uint32_t node = (uint32_t)session_named_child(s, CALLTREE_NO_NODE, name, layer);
     uint32_t thread = session_thread(s, index, process->pid, process->start_ns);
     uint64_t total = 0, seen = 0, given = 0;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_parse.h"
 #include "base/proc_view.h"
 #include "collect/modules/maps.h"
 #include "collect/stacks/coverage.h"
@@ -243,12 +244,8 @@ static void end_wait(struct perf *perf, struct perf_thread *thread, uint64_t unt
     if (!thread->off_since_ns || until_ns < thread->off_since_ns)
         return;
     thread->off_since_ns = 0;
-    if (thread->off_node == CALLTREE_NO_NODE) {
-        uint32_t frame =
-            calltree_named_frame(&session->tree, strings_add_str(&session->strings, "[short wait]"), LAYER_UNKNOWN);
-
-        thread->off_node = calltree_child(&session->tree, CALLTREE_NO_NODE, frame);
-    }
+    if (thread->off_node == CALLTREE_NO_NODE)
+        thread->off_node = session_named_child(session, CALLTREE_NO_NODE, "[short wait]", LAYER_UNKNOWN);
     thread_index = session_thread_of(perf, thread, from);
     while (from < until) {
         uint64_t interval = session->offcpu_rows.interval_ns;
@@ -405,8 +402,10 @@ static void list_threads(struct tid_list *list, pid_t pid, bool follow)
         return;
     while ((entry = readdir(dir))) {
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+        const size_t size = 1 << 18; /* of 32,768 children */
+        const char *next;
+        char *text;
         int child;
-        FILE *f;
 
         if (tid <= 0)
             continue;
@@ -416,31 +415,23 @@ static void list_threads(struct tid_list *list, pid_t pid, bool follow)
         }
         if (!follow)
             continue;
-        snprintf(path, sizeof(path), "/proc/%u/task/%d/children", proc_pid(pid), (int)tid);
-        f = fopen(path, "re");
-        while (f && fscanf(f, "%d", &child) == 1)
+        snprintf(path, sizeof(path), "task/%d/children", (int)tid);
+        text = xmalloc(size);
+        proc_read(pid, path, text, size);
+        for (next = text; proc_children_next(&next, &child);)
             list_threads(list, child, true);
-        if (f)
-            fclose(f);
+        free(text);
     }
     closedir(dir);
 }
 
 static pid_t process_of_tid(pid_t tid)
 {
-    char path[64], line[256];
-    int pid = -1;
-    FILE *f;
+    char text[8192];
+    size_t len = proc_read(tid, "status", text, sizeof(text));
+    int pid;
 
-    snprintf(path, sizeof(path), "/proc/%u/status", proc_pid(tid));
-    f = fopen(path, "re");
-    if (!f)
-        return -1;
-    while (fgets(line, sizeof(line), f))
-        if (sscanf(line, "Tgid: %d", &pid) == 1)
-            break;
-    fclose(f);
-    return pid;
+    return proc_status_tgid(text, len, &pid) ? -1 : pid;
 }
 
 /* Processes and mappings of the threads [FROM, count) of LIST, as they are now. */
@@ -457,18 +448,11 @@ static void adopt_threads(struct perf *perf, const struct tid_list *list, size_t
 
 static uint64_t run_ns(pid_t tid)
 {
-    unsigned long long ns = 0;
-    char path[64];
-    FILE *f;
+    struct proc_schedstat times;
+    char text[128];
+    size_t len = proc_read(tid, "schedstat", text, sizeof(text));
 
-    snprintf(path, sizeof(path), "/proc/%u/schedstat", proc_pid(tid));
-    f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%llu", &ns) != 1)
-        ns = 0;
-    fclose(f);
-    return ns;
+    return proc_schedstat_parse(text, len, &times) ? 0 : times.run_ns;
 }
 
 struct busy_tid {

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/proc_parse.h"
 #include "base/proc_view.h"
 #include "core/clock.h"
 #include "symbol/symbol.h"
@@ -356,14 +357,6 @@ static uint32_t frame_of(struct perf_stacks *stacks, const struct perf_process *
     return slot->frame;
 }
 
-static int32_t named_child(struct perf_stacks *stacks, int32_t parent, const char *name, enum layer layer)
-{
-    struct session *session = stacks->session;
-    uint32_t frame = calltree_named_frame(&session->tree, strings_add_str(&session->strings, name), layer);
-
-    return calltree_child(&session->tree, parent, frame);
-}
-
 static int32_t add_user_frames(struct perf_stacks *stacks, struct perf_thread *thread, const struct perf_record *sample,
                                int32_t node)
 {
@@ -382,7 +375,7 @@ static int32_t add_user_frames(struct perf_stacks *stacks, struct perf_thread *t
     } else {
         stacks->truncated++;
         stacks->cut_off += why == RS_STOP_READ && sample->sample.stack_bytes == sample->sample.stack_asked;
-        node = named_child(stacks, node, "[truncated]", LAYER_UNKNOWN);
+        node = session_named_child(stacks->session, node, "[truncated]", LAYER_UNKNOWN);
     }
     while (count)
         node = calltree_child(&stacks->session->tree, node, frame_of(stacks, process, pcs[--count]));
@@ -432,33 +425,20 @@ int32_t perf_stacks_node(struct perf_stacks *stacks, struct perf_thread *thread,
     if (sample->sample.regs_abi == PERF_SAMPLE_REGS_ABI_64)
         node = add_user_frames(stacks, thread, sample, node);
     else if (sample->sample.regs_abi == PERF_SAMPLE_REGS_ABI_32)
-        node = named_child(stacks, node, "[32-bit code]", LAYER_UNKNOWN);
+        node = session_named_child(stacks->session, node, "[32-bit code]", LAYER_UNKNOWN);
     node = add_kernel_frames(stacks, sample, node);
-    return node == CALLTREE_NO_NODE ? named_child(stacks, node, "[unknown]", LAYER_UNKNOWN) : node;
+    return node == CALLTREE_NO_NODE ? session_named_child(stacks->session, node, "[unknown]", LAYER_UNKNOWN) : node;
 }
 
-/* The last two words of /proc/TID/syscall: sp and pc of a thread that sleeps in the kernel. */
+/* Where a thread that sleeps in the kernel left its stack. */
 static bool read_sp_pc(const struct perf_thread *thread, uint64_t *sp, uint64_t *pc)
 {
-    char path[64], line[256];
-    char *last, *before;
-    FILE *f;
+    char name[32], text[256];
+    size_t len;
 
-    snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", proc_pid((pid_t)thread->process->pid), thread->tid);
-    f = fopen(path, "re");
-    if (!f)
-        return false;
-    last = fgets(line, sizeof(line), f) ? strrchr(line, ' ') : NULL; /* "running" has no blank */
-    fclose(f);
-    if (!last)
-        return false;
-    *last = '\0';
-    before = strrchr(line, ' ');
-    if (!before)
-        return false;
-    *sp = strtoull(before + 1, NULL, 16);
-    *pc = strtoull(last + 1, NULL, 16);
-    return *sp && *pc;
+    snprintf(name, sizeof(name), "task/%u/syscall", thread->tid);
+    len = proc_read((pid_t)thread->process->pid, name, text, sizeof(text));
+    return !proc_syscall_parse(text, len, sp, pc) && *sp && *pc;
 }
 
 int32_t perf_stacks_sleeping_node(struct perf_stacks *stacks, struct perf_thread *thread)

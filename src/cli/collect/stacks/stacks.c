@@ -198,11 +198,8 @@ void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t threa
     us = (uint64_t)sample.periods * sample.period_us;
     if (us > UINT64_C(1000000000)) /* what a program says is not trusted: a sample of 1,000 s is none */
         return;
-    if (node == CALLTREE_NO_NODE) {
-        uint32_t frame = calltree_named_frame(&s->tree, strings_add_str(&s->strings, "[unknown]"), LAYER_UNKNOWN);
-
-        node = calltree_child(&s->tree, CALLTREE_NO_NODE, frame);
-    }
+    if (node == CALLTREE_NO_NODE)
+        node = session_named_child(s, node, "[unknown]", LAYER_UNKNOWN);
     values[CPU_ROW_WEIGHT_US] = (int64_t)us;
     values[CPU_ROW_SAMPLES] = 1;
     rows_add(&s->cpu_rows, session_at(s, sample.clock_ns), (uint32_t)node, thread, values);

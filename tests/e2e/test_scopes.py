@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -468,7 +469,7 @@ def test_aarch64_programs_count_right(tmp_path):
         pytest.skip("no aarch64 cross compiler or no qemu-aarch64")
     listed = re.search(r"set\(lib_core (.*?)\)", (ROOT / "src" / "lib" / "CMakeLists.txt").read_text())[1].split()
     core = [ROOT / "src" / "core" / f"{n}.c" for n in (*listed, "channel_linux")]
-    lib = [p for p in (ROOT / "src" / "lib").glob("*.c") if not p.stem.endswith("darwin")]
+    lib = [p for p in (ROOT / "src" / "lib").rglob("*.c") if not p.stem.endswith("darwin")]
     flags = ["-static", "-O2", "-D_GNU_SOURCE", '-DRUSTSCOPE_VERSION="0.1.0"', f"-I{ROOT / 'src'}", INCLUDE, "-fno-math-errno"]
     ok([gcc, *flags, EXAMPLES / "scopes.c", *core, *lib, "-lm", "-o", tmp_path / "program"], timeout=180)
     out = tmp_path / "out.json"
@@ -485,18 +486,23 @@ def test_aarch64_programs_count_right(tmp_path):
 def installed(build, tmp_path_factory):
     prefix = tmp_path_factory.mktemp("prefix")
     ok(["cmake", "--install", build, "--prefix", prefix])
-    return prefix
+    # What is installed works from where it lies, also when it was moved there afterwards.
+    return prefix.rename(prefix.parent / "moved there")
 
 
 def test_pkg_config_finds_the_installed_library(installed, tmp_path):
     (pc,) = installed.rglob("rustscope.pc")
-    text = pc.read_text()
-    pc.write_text(re.sub(r"^prefix=.*", f"prefix={installed}", text, flags=re.M))
     environment = {"PKG_CONFIG_PATH": str(pc.parent)}
-    flags = ok(["pkg-config", "--cflags", "--libs", "rustscope"], env=environment).split()
+    flags = shlex.split(ok(["pkg-config", "--cflags", "--libs", "rustscope"], env=environment))
     ok(["gcc", "-std=c11", EXAMPLES / "tasks.c", *flags, "-o", tmp_path / "program"])
-    libdir = ok(["pkg-config", "--variable=libdir", "rustscope"], env=environment).strip()
+    (libdir,) = shlex.split(ok(["pkg-config", "--variable=libdir", "rustscope"], env=environment))
     ok([tmp_path / "program"], env={"LD_LIBRARY_PATH": libdir}, cwd=tmp_path)
+
+
+def test_the_installed_command_finds_its_shim(installed, target, tmp_path):
+    out = tmp_path / "out.json"
+    ok([installed / "bin" / "rustscope", "--no-tui", "-q", "--no-stacks", "-o", out, "--", target("alloc_family")])
+    assert json.loads(out.read_text())["diagnostics"]["alloc_backend"] == "shim"
 
 
 def test_find_package_finds_the_installed_library(installed, tmp_path):

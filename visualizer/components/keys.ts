@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Every key of the page in one table: what it does, and what the `?` sheet says. Keys typed into a field belong to it. */
-import { copyText, stackOf } from './flame/FlameGraph';
+import { stackOf } from './flame/frames';
 import { setTheme } from './Header';
 import { pickFiles } from './state/open';
 import { store, type Tab, type TableTab } from './state/store';
 import { setMode, toggleLayer } from './Toolbar';
+import { copyText } from './ui/copy';
 
 interface Key { readonly keys: readonly string[]; readonly shown: string; readonly what: string; readonly run: (tab: Tab) => void }
 

@@ -3,10 +3,11 @@
 /** The selected function: shares, where it is, who calls it, what it calls, when it was hot. */
 import { useEffect, useMemo, useState } from 'react';
 import { LAYERS, type HotWindows } from '@/lib/model/types';
-import { childrenByWeight, copyText, selfOf, stackOf } from '../flame/FlameGraph';
+import { childrenByWeight, selfOf, stackOf } from '../flame/frames';
 import { bytes, clock, count, nanos, pct, quantity } from '../format';
 import { shortName } from '../names';
 import { store, useTab } from '../state/store';
+import { copyText } from '../ui/copy';
 
 /** Value by function over all frames for which PICK gives one; heaviest first. */
 function ranked(pick: (add: (func: number, value: number) => void) => void): [number, number][] {

@@ -110,6 +110,14 @@ function firstQuery(info: ProfileInfo): Query {
   };
 }
 
+function firstTab(info: ProfileInfo, opened: Partial<Query> & { search?: unknown; table?: TableTab }): Tab {
+  const { search: _search, table, ...rest } = opened;
+  return {
+    info, query: { ...firstQuery(info), ...rest }, past: [], future: [], main: null, callers: null, selection: null, search: NO_SEARCH, insights: null,
+    spike: null, table: table ?? 'functions', crateFilter: -1, moduleFilter: -1, busy: false, brushMs: 0,
+  };
+}
+
 export class Store {
   private state: AppState = {
     ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame',
@@ -155,71 +163,60 @@ export class Store {
 
   /* ---- loading ---- */
 
-  async load(files: readonly (InputFile | RemoteFile)[], query: ((info: ProfileInfo) => Partial<Query> & { search?: { text: string; regexp: boolean }; table?: TableTab }) | null = null): Promise<void> {
-    if (!this.analyst || !files.length) return;
+  /** Runs READ under the loading sheet: one at a time, a newer one ends the older, Cancel ends it without a word. */
+  private async reading(files: readonly (InputFile | RemoteFile)[], read: (open: (files: readonly (InputFile | RemoteFile)[]) => Promise<ProfileInfo[]>) => Promise<void>): Promise<void> {
+    const { analyst } = this;
+    if (!analyst || !files.length) return;
     this.cancel?.abort();
     const cancel = (this.cancel = new AbortController());
     const names = files.length === 1 ? files[0].name : `${files.length} files`;
     this.set({ loading: { names, progress: null } });
     try {
-      const { profiles, errors } = await this.analyst.load(files, {
-        signal: cancel.signal,
-        onProgress: (progress) => this.state.loading && this.set({ loading: { names, progress } }),
-      });
-      for (const error of errors) this.say(`${error.file}: ${error.message}`, true);
-      const added = profiles.map((info): Tab => {
-        const { search: _search, table, ...rest } = query?.(info) ?? {};
-        return {
-          info, query: { ...firstQuery(info), ...rest }, past: [], future: [], main: null, callers: null, selection: null, search: NO_SEARCH, insights: null,
-          spike: null, table: table ?? 'functions', crateFilter: -1, moduleFilter: -1, busy: false, brushMs: 0,
-        };
-      });
-      const tabs = [...this.state.tabs, ...added];
-      this.set({ loading: null, tabs, active: added.length ? tabs.length - added.length : this.state.active, compare: added.length ? null : this.state.compare });
-      for (const tab of added) {
-        if (tab === added[0]) await this.refresh(tab.info.id);
-        else void this.refresh(tab.info.id);
-        const search = query?.(tab.info).search;
-        if (search && tab === added[0]) this.search(search.text, search.regexp);
-      }
-    } catch (error) {
-      this.set({ loading: null });
-      if ((error as Error).name !== 'AbortError') this.say((error as Error).message, true);
-    } finally {
-      if (this.cancel === cancel) this.cancel = null;
-    }
-  }
-
-  /** Reads the benchmarks of saved sessions for the history; their profiles are closed again. A session is kept once. */
-  async loadHistory(files: readonly InputFile[]): Promise<void> {
-    if (!this.analyst || !files.length) return;
-    this.cancel?.abort();
-    const cancel = (this.cancel = new AbortController());
-    const names = files.length === 1 ? files[0].name : `${files.length} files`;
-    this.set({ loading: { names, progress: null } });
-    try {
-      for (const file of files) {
-        const { profiles, errors } = await this.analyst.load([file], {
+      await read(async (some) => {
+        const { profiles, errors } = await analyst.load(some, {
           signal: cancel.signal,
           onProgress: (progress) => this.state.loading && this.set({ loading: { names, progress } }),
         });
         for (const error of errors) this.say(`${error.file}: ${error.message}`, true);
-        for (const { id, side } of profiles) {
-          void this.analyst.ask('close', { profile: id });
-          if (!side.benchmarks.length) this.say(`${file.name} holds no benchmarks.`, true);
-          else {
-            const { startTs } = side.meta;
-            const others = this.state.history.filter((run) => run.session !== file.name || run.startTs !== startTs);
-            this.set({ history: [...others, { session: file.name, startTs, benchmarks: side.benchmarks }] });
-          }
-        }
-      }
+        return profiles;
+      });
     } catch (error) {
       if ((error as Error).name !== 'AbortError') this.say((error as Error).message, true);
     } finally {
-      this.set({ loading: null });
-      if (this.cancel === cancel) this.cancel = null;
+      if (this.cancel === cancel) {
+        this.cancel = null;
+        this.set({ loading: null });
+      }
     }
+  }
+
+  /** Opens each profile of FILES as a tab; QUERY says what a tab shows at first. */
+  async load(files: readonly (InputFile | RemoteFile)[], query: ((info: ProfileInfo) => Partial<Query> & { search?: { text: string; regexp: boolean }; table?: TableTab }) | null = null): Promise<void> {
+    let added: Tab[] = [];
+    await this.reading(files, async (open) => {
+      added = (await open(files)).map((info) => firstTab(info, query?.(info) ?? {}));
+      if (!added.length) return;
+      const tabs = [...this.state.tabs, ...added];
+      this.set({ tabs, active: tabs.length - added.length, compare: null });
+    });
+    for (const tab of added.slice(1)) void this.refresh(tab.info.id);
+    if (!added.length) return;
+    await this.refresh(added[0].info.id);
+    const search = query?.(added[0].info).search;
+    if (search) this.search(search.text, search.regexp);
+  }
+
+  /** Reads the benchmarks of saved sessions for the history; their profiles are closed again. A session is kept once. */
+  async loadHistory(files: readonly InputFile[]): Promise<void> {
+    await this.reading(files, async (open) => {
+      for (const file of files) for (const { id, side } of await open([file])) {
+        void this.analyst?.ask('close', { profile: id });
+        const { startTs } = side.meta;
+        const others = this.state.history.filter((run) => run.session !== file.name || run.startTs !== startTs);
+        if (!side.benchmarks.length) this.say(`${file.name} holds no benchmarks.`, true);
+        else this.set({ history: [...others, { session: file.name, startTs, benchmarks: side.benchmarks }] });
+      }
+    });
   }
 
   cancelLoad(): void {

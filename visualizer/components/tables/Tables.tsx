@@ -3,7 +3,7 @@
 /** The tables under the flame graph; all of them speak about the window. */
 import { useMemo, useState } from 'react';
 import { LAYERS, type GroupTable, type ProfileInfo } from '@/lib/model/types';
-import { fillsOf } from '../flame/FlameGraph';
+import { fillsOf } from '../flame/frames';
 import { crateFill, palette } from '../flame/colors';
 import { bytes, grouped, nanos, pct, quantity } from '../format';
 import { shortName } from '../names';

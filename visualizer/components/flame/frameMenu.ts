@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/** The context menu of a frame. */
+import type { ProfileInfo } from '@/lib/model/types';
+import { shortName } from '../names';
+import { store, type Loaded } from '../state/store';
+import { copyText } from '../ui/copy';
+import type { MenuItem } from '../ui/Menu';
+import type { FlameController } from './controller';
+import { stackOf } from './frames';
+
+export function frameMenu(info: ProfileInfo, view: Loaded, node: number, made: FlameController | null): MenuItem[] {
+  const func = view.topology.func[node];
+  const real = func >= 0 && func < info.funcs.real;
+  const crate = real ? info.funcs.crate[func] : -1;
+  const module = real ? info.funcs.module[func] : -1;
+  const short = shortName(info.funcs.names[func] ?? 'all');
+  return [
+    { heading: short },
+    { label: 'Zoom to this frame', keys: 'Enter', run: () => made?.zoomToNode(node) },
+    { label: 'Callers and callees (sandwich)', keys: 's', run: () => store.sandwich(func), off: !real },
+    { rule: true },
+    { label: 'Focus: make it the root', keys: 'f', run: () => store.transform({ kind: 'focus', func }), off: !real },
+    { label: 'Merge into its caller', keys: 'm', run: () => store.transform({ kind: 'merge', func }), off: !real },
+    { label: 'Collapse what it calls', keys: 'c', run: () => store.transform({ kind: 'collapse-function', func }), off: !real },
+    { label: 'Drop samples with it', keys: 'd', run: () => store.transform({ kind: 'drop', func }), off: !real },
+    { rule: true },
+    { label: crate >= 0 ? `Collapse crate ${info.crates[crate]}` : 'Collapse crate', keys: 'C', run: () => store.transform({ kind: 'collapse-crate', crate }), off: crate < 0 },
+    { label: crate >= 0 ? `Merge crate ${info.crates[crate]} into callers` : 'Merge crate', keys: 'M', run: () => store.transform({ kind: 'merge-crate', crate }), off: crate < 0 },
+    { label: module >= 0 ? `Collapse module ${info.modules[module].name}` : 'Collapse module', run: () => store.transform({ kind: 'collapse-module', module }), off: module < 0 },
+    { rule: true },
+    { label: 'Find this function', run: () => store.search(info.funcs.names[func] ?? '', false), off: func < 0 },
+    { label: 'Copy name', run: () => void copyText(info.funcs.names[func] ?? 'all', 'the name') },
+    { label: 'Copy stack', keys: 'Ctrl C', run: () => void copyText(stackOf(info, view, node).join('\n'), 'the stack') },
+  ];
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "file/reader.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+static int read_stats(struct session_reader *r)
+{
+    static const char *const classes[ALLOC_SIZE_CLASSES] = {"0-64B", "65-512B", "513B-4KB", "4KB-64KB", ">64KB"};
+    struct allocations *a = &r->s->allocations;
+    int64_t *columns[8] = {NULL};
+    static const char *const keys[8] = {"node",         "count",        "bytes",     "peak_bytes",
+                                        "leaked_bytes", "leaked_count", "temporary", "lifetime_p50_us"};
+    struct json_slice member;
+    double *lifetimes;
+    struct table table;
+    int64_t count;
+    int rc = table_open(r, "allocations", "node", &table);
+
+    if (rc || !table.section.len)
+        return rc;
+    for (size_t c = 0; c < 8; c++) {
+        columns[c] = table_ints(&table, keys[c], 0, c ? 9.2e18 : (double)r->s->tree.node_count - 1);
+        if (!columns[c])
+            rc = reader_broken(r, "allocations");
+    }
+    if (!rc) {
+        a->stats = xcalloc(table.count, sizeof(*a->stats));
+        a->stats_count = table.count;
+    }
+    for (size_t i = 0; !rc && i < table.count; i++)
+        a->stats[i] = (struct alloc_stats){.node = (int32_t)columns[0][i],
+                                           .count = (uint64_t)columns[1][i],
+                                           .bytes = (uint64_t)columns[2][i],
+                                           .peak_bytes = (uint64_t)columns[3][i],
+                                           .leaked_bytes = (uint64_t)columns[4][i],
+                                           .leaked_count = (uint64_t)columns[5][i],
+                                           .temporary = (uint64_t)columns[6][i],
+                                           .lifetime_p50_us = (uint64_t)columns[7][i]};
+    for (size_t c = 0; c < 8; c++)
+        free(columns[c]);
+    count = slice_numbers(table.section, "lifetimes", &lifetimes);
+    for (int64_t i = 0; i < count && i < LIFETIME_CLASSES; i++)
+        a->lifetimes[i] = lifetimes[i] > 0 && lifetimes[i] < 1.8e19 ? (uint64_t)lifetimes[i] : 0;
+    free(lifetimes);
+    if (slice_member(table.section, "peak", &member)) {
+        cJSON *peak = cJSON_ParseWithLength(member.text, member.len);
+
+        a->peak_at_ns = item_at_ns(r, peak, "ts");
+        a->peak_bytes = item_uint(peak, "bytes");
+        cJSON_Delete(peak);
+    }
+    if (slice_member(table.section, "outside", &member)) {
+        cJSON *outside = cJSON_ParseWithLength(member.text, member.len);
+
+        a->outside_peak_bytes = item_uint(outside, "peak_bytes");
+        a->outside_left_bytes = item_uint(outside, "left_bytes");
+        cJSON_Delete(outside);
+    }
+    if (slice_member(table.section, "by_size", &member)) {
+        cJSON *by_size = cJSON_ParseWithLength(member.text, member.len);
+
+        for (size_t i = 0; i < ALLOC_SIZE_CLASSES; i++)
+            a->by_size[i] = item_uint(by_size, classes[i]);
+        cJSON_Delete(by_size);
+    }
+    return rc;
+}
+
+static int read_leak(struct session_reader *r, const cJSON *o)
+{
+    struct allocations *a = &r->s->allocations;
+    struct leak leak = {.node = item_int32(o, "node", -1),
+                        .process = (uint32_t)item_uint(o, "process"),
+                        .bytes = item_uint(o, "bytes"),
+                        .count = item_uint(o, "count"),
+                        .first_ns = item_at_ns(r, o, "first_ts"),
+                        .last_ns = item_at_ns(r, o, "last_ts"),
+                        .suppressed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "suppressed"))};
+
+    if (leak.node < 0 || (size_t)leak.node >= r->s->tree.node_count || leak.process >= r->s->process_count)
+        return reader_broken(r, "leaks");
+    a->leaks = xreallocarray(a->leaks, a->leak_count + 1, sizeof(*a->leaks));
+    a->leaks[a->leak_count++] = leak;
+    return 0;
+}
+
+int read_allocations(struct session_reader *r)
+{
+    int rc = read_stats(r);
+
+    return rc ? rc : reader_objects(r, "leaks", read_leak);
+}

@@ -103,6 +103,28 @@ double rs_student_975(double degrees)
     return z + (z * z * z + z) / (4 * degrees) + (5 * z * z * z * z * z + 16 * z * z * z + 3 * z) / (96 * degrees * degrees);
 }
 
+double rs_student_two_sided(double t, double degrees)
+{
+    double z = (8 * degrees + 1) / (8 * degrees + 3) * rs_root(degrees * rs_log(1 + t * t / degrees));
+
+    return z < 8 ? 2 * (1 - rs_normal_cdf(z)) : 0;
+}
+
+double rs_root(double x)
+{
+    return x > 0 ? __builtin_sqrt(x) : 0;
+}
+
+double rs_quantile(const double *sorted, size_t count, double p)
+{
+    double at = p * (double)(count - 1);
+    size_t below = (size_t)at;
+
+    if (below + 1 >= count)
+        return sorted[count - 1];
+    return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
 uint64_t rs_random(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);

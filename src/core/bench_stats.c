@@ -11,11 +11,6 @@ enum {
     RANDOM_PERMUTATIONS = 20000,
 };
 
-static double root(double x)
-{
-    return x > 0 ? __builtin_sqrt(x) : 0;
-}
-
 static double mean_of(const double *v, size_t count)
 {
     double sum = 0;
@@ -35,30 +30,19 @@ static double variance_of(const double *v, size_t count, double mean)
     return count > 1 ? sum / (double)(count - 1) : 0;
 }
 
-/* Of an ascending array, interpolated between order statistics (R's type 7). */
-static double quantile(const double *sorted, size_t count, double p)
-{
-    double at = p * (double)(count - 1);
-    size_t below = (size_t)at;
-
-    if (below + 1 >= count)
-        return sorted[count - 1];
-    return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
-}
-
 /* The median of COUNT values, which end up sorted in SCRATCH. */
 static double median_into(double *scratch, const double *v, size_t count)
 {
     memcpy(scratch, v, count * sizeof(*v));
     rs_sort_doubles(scratch, count);
-    return quantile(scratch, count, 0.5);
+    return rs_quantile(scratch, count, 0.5);
 }
 
 /* ---- one set ---- */
 
 static void spread(const double *sorted, size_t count, double *scratch, struct rs_bench_summary *out)
 {
-    double q1 = quantile(sorted, count, 0.25), q3 = quantile(sorted, count, 0.75), range = q3 - q1;
+    double q1 = rs_quantile(sorted, count, 0.25), q3 = rs_quantile(sorted, count, 0.75), range = q3 - q1;
 
     for (size_t i = 0; i < count; i++) {
         double x = sorted[i];
@@ -74,7 +58,7 @@ static void spread(const double *sorted, size_t count, double *scratch, struct r
             out->high_mild++;
     }
     rs_sort_doubles(scratch, count);
-    out->mad_ns = quantile(scratch, count, 0.5);
+    out->mad_ns = rs_quantile(scratch, count, 0.5);
 }
 
 /* One resample of the ascending array SORTED: its median, and its mean in *MEAN. TIMES counts how often each was drawn. */
@@ -123,7 +107,7 @@ static void bca_ends(const double *v, size_t count, double mean, const double *s
     if (!(squares > 0) || below == RS_BENCH_RESAMPLES || below + equal == 0)
         return;
     /* The jackknife's acceleration has this form for a mean. */
-    acceleration = cubes / (6 * squares * root(squares));
+    acceleration = cubes / (6 * squares * rs_root(squares));
     bias = rs_normal_quantile(((double)below + (double)equal / 2) / RS_BENCH_RESAMPLES);
     *low = rs_normal_cdf(bias + (bias - z) / (1 - acceleration * (bias - z)));
     *high = rs_normal_cdf(bias + (bias + z) / (1 - acceleration * (bias + z)));
@@ -140,14 +124,14 @@ static void bootstrap(const double *v, const double *sorted, size_t count, uint6
         resample(sorted, count, times, &random, &means[i]);
     rs_sort_doubles(means, RS_BENCH_RESAMPLES);
     bca_ends(v, count, out->mean_ns, means, &low, &high);
-    out->mean_low_ns = quantile(means, RS_BENCH_RESAMPLES, low);
-    out->mean_high_ns = quantile(means, RS_BENCH_RESAMPLES, high);
+    out->mean_low_ns = rs_quantile(means, RS_BENCH_RESAMPLES, low);
+    out->mean_high_ns = rs_quantile(means, RS_BENCH_RESAMPLES, high);
     random = seed + 1;
     for (size_t i = 0; i < RS_BENCH_RESAMPLES; i++)
         means[i] = resample(sorted, count, times, &random, &unused);
     rs_sort_doubles(means, RS_BENCH_RESAMPLES);
-    out->median_low_ns = quantile(means, RS_BENCH_RESAMPLES, 0.025);
-    out->median_high_ns = quantile(means, RS_BENCH_RESAMPLES, 0.975);
+    out->median_low_ns = rs_quantile(means, RS_BENCH_RESAMPLES, 0.025);
+    out->median_high_ns = rs_quantile(means, RS_BENCH_RESAMPLES, 0.975);
 }
 
 /* How many processes' results the samples are; 1 when they are better taken together. */
@@ -162,7 +146,7 @@ static uint32_t groups_of(const struct rs_bench_samples *s, uint32_t least)
 static void student(const double *v, size_t count, double *low, double *high)
 {
     double mean = mean_of(v, count);
-    double half = rs_student_975((double)count - 1) * root(variance_of(v, count, mean) / (double)count);
+    double half = rs_student_975((double)count - 1) * rs_root(variance_of(v, count, mean) / (double)count);
 
     *low = mean - half;
     *high = mean + half;
@@ -180,7 +164,7 @@ void rs_bench_summarize(const struct rs_bench_samples *samples, uint64_t seed, d
     if (!count)
         return;
     out->mean_ns = mean_of(samples->ns, count);
-    out->stddev_ns = root(variance_of(samples->ns, count, out->mean_ns));
+    out->stddev_ns = rs_root(variance_of(samples->ns, count, out->mean_ns));
     out->median_ns = median_into(sorted, samples->ns, count);
     out->min_ns = sorted[0];
     out->max_ns = sorted[count - 1];
@@ -191,7 +175,7 @@ void rs_bench_summarize(const struct rs_bench_samples *samples, uint64_t seed, d
         medians[i] = median_into(rest, samples->ns + i * each, each);
     }
     if (processes > 1)
-        out->process_stddev_ns = root(variance_of(medians, processes, mean_of(medians, processes)));
+        out->process_stddev_ns = rs_root(variance_of(medians, processes, mean_of(medians, processes)));
     if (groups_of(samples, 3) > 1) {
         student(means, processes, &out->mean_low_ns, &out->mean_high_ns);
         student(medians, processes, &out->median_low_ns, &out->median_high_ns);
@@ -227,7 +211,7 @@ double rs_bench_mann_whitney(const double *a, size_t a_count, const double *b, s
         return 1;
     z = u - m * n / 2;
     z = (z < 0 ? -z : z) - 0.5;
-    return z <= 0 ? 1 : 2 * (1 - rs_normal_cdf(z / root(variance)));
+    return z <= 0 ? 1 : 2 * (1 - rs_normal_cdf(z / rs_root(variance)));
 }
 
 /* The next choice of K out of N in lexical order; false after the last. */
@@ -311,7 +295,7 @@ static void compare_processes(const struct rs_bench_samples *before, const struc
     double part_a = variance_of(v, a, mean_a) / a, part_b = variance_of(v + a, b, mean_b) / b, sum = part_a + part_b;
     /* Welch and Satterthwaite */
     double degrees = sum > 0 ? sum * sum / (part_a * part_a / (a - 1) + part_b * part_b / (b - 1)) : 1e6;
-    double half = rs_student_975(degrees) * root(sum);
+    double half = rs_student_975(degrees) * rs_root(sum);
 
     out->low = rs_exp(mean_b - mean_a - half);
     out->high = rs_exp(mean_b - mean_a + half);
@@ -331,8 +315,8 @@ static void compare_samples(const double *before, size_t a, const double *after,
         ratios[i] = resample(after, b, times, &seed, &unused) / old;
     }
     rs_sort_doubles(ratios, RS_BENCH_RESAMPLES);
-    out->low = quantile(ratios, RS_BENCH_RESAMPLES, 0.025);
-    out->high = quantile(ratios, RS_BENCH_RESAMPLES, 0.975);
+    out->low = rs_quantile(ratios, RS_BENCH_RESAMPLES, 0.025);
+    out->high = rs_quantile(ratios, RS_BENCH_RESAMPLES, 0.975);
 }
 
 void rs_bench_compare(const struct rs_bench_samples *before, const struct rs_bench_samples *after, double noise,
@@ -414,7 +398,7 @@ bool rs_bench_fit_order(const double *n, const double *ns, size_t count, struct 
 
             off += d * d;
         }
-        rms = root(off / (double)count) / mean;
+        rms = rs_root(off / (double)count) / mean;
         if (!order || rms < out->rms)
             *out = (struct rs_bench_fit){(enum rs_bench_order)order, coefficient, rms};
     }

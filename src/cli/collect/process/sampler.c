@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+#include "collect/process/sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "collect/process/proctable.h"
+#include "collect/process/watched.h"
+#include "core/clock.h"
+
+/*
+ * What is read how often. Every tick: each process's CPU clock, and statm of those whose clock moved (memory grows only
+ * by running). Every 100 ms, again only of those that ran: stat (children's CPU, exec), descriptors, I/O, threads, new
+ * children. A table of all processes (proctable.h) comes from a thread of its own once a second, for children that
+ * were missed. Tried and dropped: stat's utime (10 ms ticks), a scan of /proc at full rate.
+ */
+static const uint64_t MS = 1000000;
+static const uint64_t SLOW_NS = 100 * MS;
+static const uint64_t SLOW_BUDGET_NS = 6 * MS / 5; /* of each 100 ms */
+static const uint64_t GAP_NS = 1000 * MS;
+enum { PROCESSES_PER_TICK = 40 }; /* beyond it each one is read every second, third, … tick */
+
+/* Descendants that no look at a parent's list of children has shown. */
+static void apply_proctable(struct sampler *sampler, uint64_t now_ns)
+{
+    struct proctable_entry *entries;
+    size_t count = proctable_take(sampler->table, &entries);
+
+    for (size_t i = 0; sampler->options.follow && i < count; i++)
+        if (!watched_find(sampler, entries[i].pid) && watched_find(sampler, entries[i].ppid))
+            sampler_watch(sampler, entries[i].pid, SAMPLER_FORKED, now_ns, NULL);
+    free(entries);
+}
+
+static void read_io(struct watched *w, uint64_t *read_bytes, uint64_t *write_bytes)
+{
+    uint64_t read, written;
+
+    if (!os_process_io(w->os, &read, &written))
+        return;
+    if (w->io_known) {
+        *read_bytes += read > w->read_bytes ? read - w->read_bytes : 0;
+        *write_bytes += written > w->write_bytes ? written - w->write_bytes : 0;
+    }
+    w->read_bytes = read;
+    w->write_bytes = written;
+    w->io_known = true;
+}
+
+/* One process, every 100 ms. Watching a child may move sampler->watched, hence the index. */
+static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, uint64_t io[2], uint64_t *switches)
+{
+    struct watched *w = &sampler->watched[at];
+    struct session *s = sampler->session;
+    struct process *p;
+    struct os_stat stat;
+
+    if (!os_process_stat(w->os, &stat))
+        return;
+    if (stat.image && w->image && stat.image != w->image)
+        watched_new_image(sampler, w, &stat, now_ns);
+    w->image = stat.image;
+    watched_add_unseen_children(sampler, w, stat.children_ns, now_ns);
+    if (stat.ended) { /* it has closed everything, and that is no reading */
+        w->open_fds = -1;
+        return;
+    }
+    w->threads = stat.threads;
+    w->open_fds = os_process_fds(w->os);
+    read_io(w, &io[0], &io[1]);
+    if (w->thread_count != stat.threads || (w->thread_count > 1 && w->thread_count <= THREADS_PER_PASS))
+        threads_list(sampler, w, now_ns);
+    *switches += threads_read(sampler, w, &stat);
+    p = &s->processes[w->index];
+    if (p->thread_peak < w->threads)
+        p->thread_peak = w->threads;
+    if (!sampler->options.follow)
+        return;
+    /* Each thread has a list of the children that it forked; the process table finds those beyond the bound. */
+    for (size_t i = 0; i < sampler->watched[at].thread_count && i < THREADS_PER_PASS; i++)
+        watched_find_children(sampler, at, sampler->watched[at].thread[i].tid, now_ns);
+}
+
+/* Those that ran, in turn, for as long as a pass may take: a large tree is seen less often, not at a higher price. */
+static void slow_pass_some(struct sampler *sampler, uint64_t now_ns, uint64_t io[2], uint64_t *switches)
+{
+    const size_t count = sampler->count;
+
+    for (size_t visited = 0; visited < count; visited++) {
+        size_t at = sampler->slow_cursor++ % count;
+
+        if (!sampler->watched[at].alive || !sampler->watched[at].ran)
+            continue;
+        sampler->watched[at].ran = false;
+        slow_pass_one(sampler, at, now_ns, io, switches);
+        if (rs_clock_mono_ns() - now_ns > SLOW_BUDGET_NS)
+            break;
+    }
+}
+
+static void slow_pass(struct sampler *sampler, uint64_t now_ns)
+{
+    struct session *s = sampler->session;
+    uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns);
+    uint64_t io[2] = {0, 0}, switches = 0, threads = 0;
+    int64_t fds = 0;
+    bool fds_known = false;
+
+    slow_pass_some(sampler, now_ns, io, &switches);
+    for (size_t i = 0; i < sampler->count; i++) {
+        const struct watched *w = &sampler->watched[i];
+
+        if (!w->alive)
+            continue;
+        threads += w->threads;
+        fds += w->open_fds > 0 ? w->open_fds : 0;
+        fds_known |= w->open_fds >= 0;
+    }
+    session_put_metric(s, METRIC_THREADS, from, to, (double)threads);
+    if (fds_known)
+        session_put_metric(s, METRIC_OPEN_FDS, from, to, (double)fds);
+    session_put_metric(s, METRIC_READ_BYTES, from, to, (double)io[0]);
+    session_put_metric(s, METRIC_WRITE_BYTES, from, to, (double)io[1]);
+    session_put_metric(s, METRIC_CONTEXT_SWITCHES, from, to, (double)switches);
+    sampler->now.threads = (unsigned)threads;
+    sampler->now.open_fds = fds_known ? fds : -1;
+    if (to > from) {
+        sampler->now.read_bytes_per_sec = (double)io[0] * 1e9 / (double)(to - from);
+        sampler->now.write_bytes_per_sec = (double)io[1] * 1e9 / (double)(to - from);
+    }
+    sampler->last_slow_ns = now_ns;
+}
+
+static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns, bool slow)
+{
+    struct session *s = sampler->session;
+    struct process *p;
+    int64_t values[3] = {0, 0, 0};
+    enum os_reading memory;
+    uint64_t cpu_ns;
+
+    if (!os_process_cpu(w->os, &cpu_ns)) {
+        watched_end(sampler, w, now_ns);
+        return;
+    }
+    if (cpu_ns == w->cpu_ns && !slow && w->rss_bytes)
+        return;
+    /* A CPU clock goes by pid: what it says is believed once the descriptor says that it is still this process's. */
+    memory = watched_read_memory(w);
+    if (memory == OS_GONE) {
+        watched_end(sampler, w, now_ns);
+        return;
+    }
+    if (cpu_ns > w->cpu_ns) {
+        values[PROCESS_ROW_CPU_NS] = (int64_t)(cpu_ns - w->cpu_ns);
+        watched_add_cpu(sampler, w->index, cpu_ns - w->cpu_ns);
+        w->cpu_ns = cpu_ns;
+        w->ran = true;
+    }
+    if (memory == OS_READ)
+        episodes_update_memory(sampler, w, now_ns);
+    sampler->memory_known |= memory == OS_READ;
+    p = &s->processes[w->index];
+    if (p->anon_peak_bytes < w->anon_bytes)
+        p->anon_peak_bytes = w->anon_bytes;
+    if (p->rss_peak_bytes < w->rss_bytes)
+        p->rss_peak_bytes = w->rss_bytes;
+    values[PROCESS_ROW_ANON_BYTES] = (int64_t)w->anon_bytes;
+    rows_add(&s->process_rows, session_at(s, now_ns), w->index, 0, values);
+}
+
+/* All of them, or in a large tree as many as a tick can bear, in turn. */
+static void tick_some(struct sampler *sampler, uint64_t now_ns, bool slow)
+{
+    const size_t count = sampler->count;
+    size_t todo = PROCESSES_PER_TICK;
+
+    for (size_t visited = 0; visited < count && todo; visited++) {
+        struct watched *w = &sampler->watched[sampler->fast_cursor++ % count];
+
+        if (!w->alive)
+            continue;
+        tick_one(sampler, w, now_ns, slow);
+        todo--;
+    }
+}
+
+/* The monotonic clock stands still in a suspended machine: nothing measured goes wrong, but the gap is worth a mark. */
+static bool was_suspended(struct sampler *sampler)
+{
+    int64_t before = sampler->suspended_ns;
+
+    sampler->suspended_ns = os_suspended_ns();
+    return sampler->suspended_ns - before > (int64_t)(100 * MS);
+}
+
+/*
+ * A program that ends before the first reading is due: what fork and exec cost it, over next to no time, is no share of
+ * a core. Its CPU time is known, its course is not.
+ */
+static void put_cpu(struct sampler *sampler, uint64_t from_ns, uint64_t to_ns, uint64_t cpu_ns)
+{
+    struct session *s = sampler->session;
+
+    if (to_ns > from_ns && to_ns >= session_reading_ns(s))
+        session_put_metric(s, METRIC_CPU_PCT, from_ns, to_ns, 100.0 * (double)cpu_ns / (double)(to_ns - from_ns));
+}
+
+void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations)
+{
+    struct session *s = sampler->session;
+    const uint64_t from = session_at(s, sampler->last_ns), to = session_at(s, now_ns);
+    uint64_t cpu_before = sampler->cpu_total_ns, anon = 0, rss = 0;
+    bool slow = now_ns - sampler->last_slow_ns >= SLOW_NS;
+
+    s->diagnostics.ticks++;
+    s->diagnostics.ticks_missed += expirations > 1 ? expirations - 1 : 0;
+    if (!sampler->count) { /* /proc shows us nothing: that is no reading of zero */
+        s->duration_ns = to;
+        sampler->last_ns = now_ns;
+        return;
+    }
+    if (slow && was_suspended(sampler))
+        episodes_note_gap(sampler, sampler->last_ns, now_ns, "the machine was suspended");
+    else if (now_ns - sampler->last_ns > GAP_NS)
+        episodes_note_gap(sampler, sampler->last_ns, now_ns, "rustscope was stopped or not scheduled");
+
+    tick_some(sampler, now_ns, slow);
+    for (size_t i = 0; i < sampler->count; i++) {
+        anon += sampler->watched[i].alive ? sampler->watched[i].anon_bytes : 0;
+        rss += sampler->watched[i].alive ? sampler->watched[i].rss_bytes : 0;
+    }
+    if (slow) {
+        slow_pass(sampler, now_ns);
+        apply_proctable(sampler, now_ns);
+    }
+    if (to > from) {
+        put_cpu(sampler, from, to, sampler->cpu_total_ns - cpu_before);
+        if (sampler->memory_known) {
+            session_put_metric(s, METRIC_ANON_BYTES, from, to, (double)anon);
+            session_put_metric(s, METRIC_RSS_BYTES, from, to, (double)rss);
+        }
+    }
+    episodes_update_cpu(sampler, now_ns);
+    s->duration_ns = to;
+    sampler->now.cpu_pct = sampler->cpu_spike.window_pct;
+    sampler->now.anon_bytes = anon;
+    sampler->now.rss_bytes = rss;
+    sampler->now.processes = (unsigned)sampler->alive;
+    sampler->last_ns = now_ns;
+}
+
+struct sampler *sampler_new(struct session *session, const struct sampler_options *options)
+{
+    struct sampler *sampler = xcalloc(1, sizeof(*sampler));
+
+    sampler->session = session;
+    sampler->options = *options;
+    sampler->last_ns = sampler->last_slow_ns = session->start_mono_ns;
+    sampler->suspended_ns = os_suspended_ns();
+    sampler->cpu_event = sampler->short_lived = -1;
+    sampler->now.cpu_pct = NAN;
+    sampler->now.open_fds = -1;
+    sampler->table = proctable_new();
+    return sampler;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    if (!sampler)
+        return;
+    for (size_t i = 0; i < sampler->count; i++)
+        watched_close(sampler, &sampler->watched[i]);
+    free(sampler->watched);
+    proctable_free(sampler->table);
+    free(sampler);
+}
+
+void sampler_forked(struct sampler *sampler, pid_t parent, pid_t pid, uint64_t mono_ns)
+{
+    if (sampler->options.follow && watched_find(sampler, parent))
+        sampler_watch(sampler, pid, SAMPLER_FORKED, mono_ns, NULL);
+}
+
+void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns)
+{
+    struct watched *w = watched_find(sampler, pid);
+    struct os_stat stat;
+
+    /* A zombie has no image any more. */
+    if (w && w->os && os_process_stat(w->os, &stat) && stat.image && stat.image != w->image)
+        watched_new_image(sampler, w, &stat, mono_ns);
+}
+
+bool sampler_any_alive(const struct sampler *sampler)
+{
+    return sampler->alive > 0;
+}
+
+unsigned sampler_descendants_running(const struct sampler *sampler)
+{
+    struct os_stat stat;
+    unsigned count = 0;
+
+    for (size_t i = 1; i < sampler->count; i++)
+        count += sampler->watched[i].alive && os_process_stat(sampler->watched[i].os, &stat) && !stat.ended;
+    return count;
+}
+
+static uint64_t usage_ns(const struct rusage *usage)
+{
+    return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000000u +
+           (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000u;
+}
+
+void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status, const struct rusage *usage)
+{
+    struct session *s = sampler->session;
+    uint64_t known_ns = sampler->cpu_total_ns;
+
+    apply_proctable(sampler, now_ns);
+    if (status && sampler->count) {
+        struct process *root = &s->processes[sampler->watched[0].index];
+
+        root->exit_status = *status;
+        root->exit_known = true;
+        root->end_ns = session_at(s, now_ns);
+    }
+    if (usage && sampler->count && usage_ns(usage) > known_ns) {
+        uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns);
+
+        /* The last moments, and children that ended in them. */
+        watched_add_unseen_children(sampler, &sampler->watched[0],
+                                    sampler->watched[0].children_ns + sampler->watched[0].counted_children_ns +
+                                        (usage_ns(usage) - known_ns),
+                                    now_ns);
+        put_cpu(sampler, from, to, sampler->cpu_total_ns - known_ns);
+    }
+    for (size_t i = 0; i < sampler->count; i++) {
+        struct watched *w = &sampler->watched[i];
+
+        episodes_end_memory(sampler, w);
+        for (size_t t = 0; status && !i && t < w->thread_count; t++)
+            s->threads[w->thread[t].index].end_ns = session_at(s, now_ns);
+        watched_close(sampler, w);
+    }
+    episodes_end_cpu(sampler);
+    threads_close_sums(s);
+    s->duration_ns = session_at(s, now_ns);
+}
+
+void sampler_restart(struct sampler *sampler, uint64_t now_ns)
+{
+    sampler->last_ns = sampler->last_slow_ns = now_ns;
+    sampler->cpu_total_ns = 0;
+    cpu_spike_reset(&sampler->cpu_spike);
+    for (size_t i = 0; i < sampler->count; i++) {
+        if (sampler->watched[i].alive)
+            os_process_cpu(sampler->watched[i].os, &sampler->watched[i].cpu_ns);
+        memory_spike_reset(&sampler->watched[i].spike);
+    }
+}
+
+void sampler_now(const struct sampler *sampler, struct sampler_now *now)
+{
+    *now = sampler->now;
+}

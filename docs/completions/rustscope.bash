@@ -22,7 +22,7 @@ _rustscope() {
     done
 
     case $command:$prev in
-    record:-o | listen:-o | record:--output | record:--suppress)
+    record:-o | listen:-o | record:--output | listen:--output | record:--suppress | listen:--suppress)
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
@@ -34,9 +34,9 @@ _rustscope() {
         COMPREPLY=($(compgen -W "$(command ps -eo pid= 2>/dev/null)" -- "$cur"))
         return
         ;;
-    record:-d | listen:-d | record:-r | record:-F | record:--duration | record:--rate | record:--stack-rate | record:--delay | \
+    record:-d | listen:-d | record:-r | record:-F | record:--duration | listen:--duration | record:--rate | record:--stack-rate | record:--delay | \
         record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
-        report:--window | view:--port)
+        listen:--name | listen:--tag | listen:--label | report:--window | view:--port)
         return
         ;;
     esac
@@ -45,7 +45,7 @@ _rustscope() {
     record)
         COMPREPLY=($(compgen -W "-- --output --duration --delay --rate --stack-rate --stack-size --stack-event --off-cpu --no-stacks
             --no-alloc --no-follow --keep --no-tui --name --tag --label --redact --spike-mem --spike-cpu --suppress
-            --debuginfod --pid --quiet --verbose --help --version" -- "$cur"))
+            --debuginfod --pid --quiet --help --version" -- "$cur"))
         if ((COMP_CWORD == 1)); then
             COMPREPLY+=($(compgen -W "$commands" -- "$cur"))
         fi
@@ -60,7 +60,8 @@ _rustscope() {
         COMPREPLY=($(compgen -W "--help" -- "$cur"))
         ;;
     listen)
-        COMPREPLY=($(compgen -W "-o -d -q --help" -- "$cur") $(compgen -f -- "$cur"))
+        COMPREPLY=($(compgen -W "--output --duration --suppress --name --tag --label --redact --debuginfod --quiet --help" \
+            -- "$cur") $(compgen -f -- "$cur"))
         ;;
     esac
 }

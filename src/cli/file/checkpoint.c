@@ -5,9 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +22,6 @@ struct checkpoint {
     char *path;
     struct loop_watch *timer, *child_watch;
     pid_t child;
-    int pidfd;
     uint64_t started_ns;
 };
 
@@ -41,16 +38,14 @@ static void reap(struct checkpoint *c)
     c->child_watch = NULL;
     while (waitpid(c->child, NULL, 0) < 0 && errno == EINTR)
         ;
-    close(c->pidfd);
     c->child = 0;
 }
 
-static void on_written(void *ctx, uint32_t events)
+static void on_written(void *ctx)
 {
     struct checkpoint *c = ctx;
     uint64_t cost_ns = (rs_clock_mono_ns() - c->started_ns) * COST_FACTOR;
 
-    (void)events;
     reap(c);
     schedule(c, cost_ns > PERIOD_NS ? cost_ns : PERIOD_NS);
 }
@@ -78,11 +73,8 @@ static void start(void *ctx, uint64_t expirations)
     c->child = fork();
     if (!c->child)
         write_partial(c);
-    c->pidfd = c->child > 0 ? (int)syscall(SYS_pidfd_open, c->child, 0) : -1;
-    if (c->pidfd >= 0) {
-        c->child_watch = loop_add_fd(c->loop, c->pidfd, EPOLLIN, on_written, c);
+    if (c->child > 0 && !loop_add_process(c->loop, c->child, on_written, c, &c->child_watch, NULL))
         return;
-    }
     if (c->child > 0) {
         kill(c->child, SIGKILL);
         waitpid(c->child, NULL, 0);
@@ -102,7 +94,6 @@ struct checkpoint *checkpoint_new(struct loop *loop, struct session *session, co
     c->loop = loop;
     c->session = session;
     c->path = xasprintf("%s.partial", output);
-    c->pidfd = -1;
     schedule(c, PERIOD_NS);
     return c;
 }

@@ -56,7 +56,6 @@ static const struct option long_options[] = {
     {"debuginfod", no_argument, NULL, OPT_DEBUGINFOD},
     {"pid", required_argument, NULL, OPT_PID},
     {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -86,7 +85,7 @@ void record_options_help(void)
           "      --redact           leave out arguments and home paths\n"
           "      --debuginfod       fetch missing symbols (needs DEBUGINFOD_URLS)\n"
           "      --no-tui           no live screen      -q, --quiet  no report\n"
-          "  -v, --verbose          more detail         -h, --help   --version\n",
+          "  -h, --help             --version\n",
           stdout);
 }
 
@@ -199,9 +198,6 @@ static int parse_one(struct record_options *o, int option, const char *text, str
     case 'q':
         o->quiet = true;
         return 0;
-    case 'v':
-        o->verbose++;
-        return 0;
     case 'h':
         o->help = true;
         return 0;
@@ -211,6 +207,43 @@ static int parse_one(struct record_options *o, int option, const char *text, str
     default:
         return rs_err_set(err, -EINVAL, "this option is not known");
     }
+}
+
+/*
+ * Whether OPTION means something where only a FIFO connects programs with us: nothing is read of their processes there,
+ * they are neither ours to start nor to stop, and they said what they record when they were started.
+ */
+static bool is_for_listening(int option)
+{
+    switch (option) {
+    case 'd':
+    case 'o':
+    case 'q':
+    case 'h':
+    case OPT_NO_TUI:
+    case OPT_NAME:
+    case OPT_TAG:
+    case OPT_LABEL:
+    case OPT_REDACT:
+    case OPT_SUPPRESS:
+    case OPT_DEBUGINFOD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int check_fifo(const struct record_options *o, int rest, struct rs_err *err)
+{
+    if (o->help)
+        return 0;
+    if (!rest)
+        return rs_err_set(err, -EINVAL, "which FIFO? rustscope listen [OPTIONS] FIFO");
+    if (rest > 1)
+        return rs_err_set(err, -EINVAL, "one FIFO, not %d: rustscope listen [OPTIONS] FIFO", rest);
+    if (!*o->argv[0])
+        return rs_err_set(err, -EINVAL, "the FIFO's path is empty");
+    return 0;
 }
 
 static int check_together(const struct record_options *o, bool separated, int rest, struct rs_err *err)
@@ -230,27 +263,43 @@ static int check_together(const struct record_options *o, bool separated, int re
     return 0;
 }
 
-int record_options_parse(struct record_options *o, int argc, char **argv, struct rs_err *err)
+/* The word of the option that getopt has just taken: it stands before its value, or has it inside. */
+static const char *option_word(char **argv, const char *value)
 {
+    return argv[optind - 1] == value ? argv[optind - 2] : argv[optind - 1];
+}
+
+int record_options_parse(struct record_options *o, enum record_options_of of, int argc, char **argv,
+                         struct rs_err *err)
+{
+    /* A program's own options are behind the first word that is none of ours; a FIFO has none. */
+    const char *letters = of == RECORD_OPTIONS ? "+:d:o:r:F:qh" : ":d:o:r:F:qh";
     int option, rc;
 
     *o = (struct record_options){
         .output = "rustscope-last.json", .rate_hz = 100, .stack_rate_hz = 997, .spike_mem_mb = 5, .spike_cpu_pct = 80};
     opterr = 0;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "+:d:o:r:F:qvh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
         const char *word = argv[optind - 1];
 
         if (option == ':')
             return rs_err_set(err, -EINVAL, "%s needs a value", word);
         if (option == '?')
             return rs_err_set(err, -EINVAL, "%s is not an option of rustscope (see rustscope --help)", word);
+        if (of == LISTEN_OPTIONS && !is_for_listening(option))
+            return rs_err_set(err, -EINVAL,
+                              "%s means nothing to rustscope listen, which gets allocations and scopes alone "
+                              "(rustscope listen --help)",
+                              option_word(argv, optarg));
         rc = parse_one(o, option, optarg, err);
         if (rc)
             return rc;
     }
     o->argv = argv + optind;
     o->argc = argc - optind;
+    if (of == LISTEN_OPTIONS)
+        return check_fifo(o, o->argc, err);
     return check_together(o, optind > 0 && !strcmp(argv[optind - 1], "--"), o->argc, err);
 }
 

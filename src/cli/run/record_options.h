@@ -18,7 +18,6 @@ struct record_options {
     unsigned stack_bytes; /* 0: chosen for the program */
     bool cycles;          /* sample by CPU cycles, not by CPU time */
     bool off_cpu, no_stacks, no_alloc, no_follow, keep, no_tui, redact, quiet, debuginfod;
-    unsigned verbose;
     const char *name;
     const char **tags;
     size_t tag_count;
@@ -32,11 +31,15 @@ struct record_options {
     bool help, version;
 };
 
+/* Whose options they are. LISTEN: those that it cannot honour are refused, and ARGV[0] is the FIFO. */
+enum record_options_of { RECORD_OPTIONS, LISTEN_OPTIONS };
+
 /*
  * Parses ARGV (argv[0] is the command's name). Returns 0, or -EINVAL with a sentence: usage, exit status 2.
  * record_options_release() frees the lists.
  */
-int record_options_parse(struct record_options *options, int argc, char **argv, struct rs_err *err);
+int record_options_parse(struct record_options *options, enum record_options_of of, int argc, char **argv,
+                         struct rs_err *err);
 void record_options_release(struct record_options *options);
 void record_options_help(void);
 

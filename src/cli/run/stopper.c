@@ -4,9 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/proc_parse.h"
@@ -45,7 +43,7 @@ void stopper_free(struct stopper *stopper)
 
 static void send(const struct stopper *stopper, int signo)
 {
-    syscall(SYS_pidfd_send_signal, stopper->options.pidfd, signo, NULL, 0);
+    loop_signal_process(stopper->options.program, signo);
 }
 
 static void end(struct stopper *stopper)
@@ -156,7 +154,7 @@ enum stop_reason stopper_reason(const struct stopper *stopper, int wait_status)
     if (stopper->duration_over)
         return STOP_DURATION;
     if (stopper->interrupted)
-        return stopper->options.ours ? STOP_INTERRUPT : STOP_DETACHED;
+        return stopper->options.ours || stopper->options.listen ? STOP_INTERRUPT : STOP_DETACHED;
     return WIFSIGNALED(wait_status) ? STOP_SIGNAL : STOP_EXIT;
 }
 

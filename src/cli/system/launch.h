@@ -16,7 +16,7 @@
  * instruction; launch_go() opens the gate and says whether exec worked.
  */
 
-/* What rustscope changes in itself and the program must get back. Taken once, first thing in main. */
+/* What rustscope changes in itself and the program must get back. */
 struct launch_state {
     sigset_t mask;
     struct sigaction pipe_action, xfsz_action;
@@ -34,13 +34,17 @@ struct launch_options {
 
 struct launched {
     pid_t pid;
-    int pidfd;
     int gate_fd;  /* writing opens the gate */
     int error_fd; /* the child's errno when exec fails, end of file when it worked */
 };
 
-void launch_state_save(struct launch_state *state);
-/* In a child about to exec: puts back what launch_state_save() found. */
+/*
+ * Makes this process ready to record, and keeps in STATE what it was before: SIGPIPE and the signal of a file-size limit
+ * become errors of write(), and as many descriptors may be open as the hard limit permits (many processes mean many of
+ * them). To be called once, before signals are taken and threads are made.
+ */
+void launch_prepare(struct launch_state *state);
+/* In a child about to exec: puts back what launch_prepare() found. */
 void launch_state_restore(const struct launch_state *state);
 
 /* Forks. Returns 0 or a negative errno with a sentence. */

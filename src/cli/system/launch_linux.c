@@ -6,16 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-void launch_state_save(struct launch_state *state)
+void launch_prepare(struct launch_state *state)
 {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct rlimit limit;
+
     sigprocmask(SIG_SETMASK, NULL, &state->mask);
-    sigaction(SIGPIPE, NULL, &state->pipe_action);
-    sigaction(SIGXFSZ, NULL, &state->xfsz_action);
+    sigaction(SIGPIPE, &ignore, &state->pipe_action);
+    sigaction(SIGXFSZ, &ignore, &state->xfsz_action);
     getrlimit(RLIMIT_NOFILE, &state->nofile);
+    limit = state->nofile;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void launch_state_restore(const struct launch_state *state)
@@ -73,7 +78,7 @@ int launch_fork(struct launched *child, const struct launch_options *options, st
     int gate[2] = {-1, -1}, error[2] = {-1, -1};
     int rc;
 
-    *child = (struct launched){.pid = -1, .pidfd = -1, .gate_fd = -1, .error_fd = -1};
+    *child = (struct launched){.pid = -1, .gate_fd = -1, .error_fd = -1};
     rc = high_pipe(gate);
     if (!rc)
         rc = high_pipe(error);
@@ -93,11 +98,6 @@ int launch_fork(struct launched *child, const struct launch_options *options, st
     child->gate_fd = gate[1];
     child->error_fd = error[0];
     gate[1] = error[0] = -1;
-    child->pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-    if (child->pidfd < 0) {
-        rc = rs_err_set(err, -errno, "cannot watch the program (pidfd_open): %s", strerror(errno));
-        launch_abandon(child);
-    }
 out:
     for (int i = 0; i < 2; i++) {
         if (gate[i] >= 0)
@@ -158,7 +158,5 @@ void launch_abandon(struct launched *child)
     if (child->pid > 0)
         while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
             ;
-    if (child->pidfd >= 0)
-        close(child->pidfd);
-    *child = (struct launched){.pid = -1, .pidfd = -1, .gate_fd = -1, .error_fd = -1};
+    *child = (struct launched){.pid = -1, .gate_fd = -1, .error_fd = -1};
 }

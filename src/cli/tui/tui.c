@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,7 +158,7 @@ static void open_screen(struct tui *tui)
 
 /* -- the program's output ----------------------------------------------------------------------------------------- */
 
-static void on_output(void *ctx, uint32_t events);
+static void on_output(void *ctx);
 
 static void watch_output(struct tui *tui, bool on)
 {
@@ -167,7 +166,7 @@ static void watch_output(struct tui *tui, bool on)
         struct stream *stream = &tui->streams[i];
 
         if (on && !stream->watch && tui->ptys.pty[i].master >= 0)
-            stream->watch = loop_add_fd(tui->options.loop, tui->ptys.pty[i].master, EPOLLIN, on_output, stream);
+            stream->watch = loop_add_fd(tui->options.loop, tui->ptys.pty[i].master, on_output, stream);
         else if (!on && stream->watch) {
             loop_remove(tui->options.loop, stream->watch);
             stream->watch = NULL;
@@ -214,14 +213,13 @@ static void pass_output(struct tui *tui)
 
 static void check_mode(struct tui *tui);
 
-static void on_output(void *ctx, uint32_t events)
+static void on_output(void *ctx)
 {
     struct stream *stream = ctx;
     struct tui *tui = stream->tui;
     char buf[READ_BYTES];
     ssize_t n = read(tui->ptys.pty[stream->index].master, buf, sizeof(buf));
 
-    (void)events;
     if (n <= 0)
         return;
     /* First the settings, then the words: what follows a change of mode belongs to the new mode. */
@@ -282,12 +280,12 @@ static void check_mode(struct tui *tui)
 
 /* -- typing ------------------------------------------------------------------------------------------------------- */
 
-static void on_tty(void *ctx, uint32_t events);
+static void on_tty(void *ctx);
 
 static void watch_tty(struct tui *tui, bool on)
 {
     if (on && !tui->tty_watch)
-        tui->tty_watch = loop_add_fd(tui->options.loop, tui->tty_fd, EPOLLIN, on_tty, tui);
+        tui->tty_watch = loop_add_fd(tui->options.loop, tui->tty_fd, on_tty, tui);
     else if (!on && tui->tty_watch) {
         loop_remove(tui->options.loop, tui->tty_watch);
         tui->tty_watch = NULL;
@@ -446,14 +444,12 @@ static void on_key(struct tui *tui, int key, const char *bytes, size_t len)
     }
 }
 
-static void on_tty(void *ctx, uint32_t events)
+static void on_tty(void *ctx)
 {
     struct tui *tui = ctx;
     char buf[1024];
-    ssize_t n;
+    ssize_t n = read(tui->tty_fd, buf, sizeof(buf));
 
-    (void)events;
-    n = read(tui->tty_fd, buf, sizeof(buf));
     if (n <= 0) {
         if (n == 0 || (errno != EINTR && errno != EAGAIN))
             watch_tty(tui, false); /* hung up; SIGHUP tells the rest */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -149,16 +148,15 @@ void stacks_open(struct stacks *stacks, pid_t pid)
     session_warn(stacks->session, "no call stacks: %s", err.text);
 }
 
-static void on_ring(void *ctx, uint32_t events)
+static void on_ring(void *ctx)
 {
-    (void)events;
     stacks_tick(ctx, rs_clock_mono_ns());
 }
 
 void stacks_watch(struct stacks *stacks, struct loop *loop)
 {
     if (stacks && stacks->perf)
-        loop_add_fd(loop, perf_fd(stacks->perf), EPOLLIN, on_ring, stacks);
+        loop_add_fd(loop, perf_fd(stacks->perf), on_ring, stacks);
 }
 
 void stacks_start(struct stacks *stacks)

@@ -18,6 +18,7 @@ CLI_ORDER = [
     "system",
     "symbol",
     "analyze",
+    "analyze/gate",
     "file",
     "convert",
     "collect/modules",

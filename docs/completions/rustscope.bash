@@ -1,7 +1,7 @@
 # bash completion for rustscope
 _rustscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=record word i
-    local commands="record report view doctor listen"
+    local commands="record report compare view doctor listen"
 
     # Behind -- stands a program with arguments of its own.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -30,13 +30,23 @@ _rustscope() {
         COMPREPLY=($(compgen -W "cpu-clock cycles" -- "$cur"))
         return
         ;;
+    compare:--fail-on)
+        COMPREPLY=($(compgen -W "any minor moderate critical none" -- "$cur"))
+        return
+        ;;
+    compare:--metric)
+        COMPREPLY=($(compgen -W "wall cpu heap_peak anon_peak rss_peak fd_peak spikes allocations alloc_bytes leaked_bytes self_cpu
+            total_cpu mean p95 p99 calls time busy scheduled started polls" -- "$cur"))
+        return
+        ;;
     record:--pid)
         COMPREPLY=($(compgen -W "$(command ps -eo pid= 2>/dev/null)" -- "$cur"))
         return
         ;;
     record:-d | listen:-d | record:-r | record:-F | record:--duration | listen:--duration | record:--rate | record:--stack-rate | record:--delay | \
         record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
-        listen:--name | listen:--tag | listen:--label | report:--window | view:--port)
+        listen:--name | listen:--tag | listen:--label | report:--window | view:--port | compare:--threshold | compare:--floor | \
+        compare:--only | compare:--top | compare:--window)
         return
         ;;
     esac
@@ -52,6 +62,10 @@ _rustscope() {
         ;;
     report)
         COMPREPLY=($(compgen -W "--window --symbolize --debuginfod --html --help" -- "$cur") $(compgen -f -- "$cur"))
+        ;;
+    compare)
+        COMPREPLY=($(compgen -W "--base --new --threshold --floor --metric --only --fail-on --window --only-my-code --top --markdown
+            --json --github --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     view)
         COMPREPLY=($(compgen -W "--port --no-open --help" -- "$cur") $(compgen -f -- "$cur"))

@@ -1,8 +1,9 @@
 # fish completion for rustscope
-set -l recording "not __fish_seen_subcommand_from report view doctor listen"
+set -l recording "not __fish_seen_subcommand_from report compare view doctor listen"
 
 complete -c rustscope -n "__fish_is_first_arg" -a record -d 'Run and profile a program'
 complete -c rustscope -n "__fish_is_first_arg" -a report -d 'Print the summary of a session'
+complete -c rustscope -n "__fish_is_first_arg" -a compare -d 'What got slower or bigger, and who did it'
 complete -c rustscope -n "__fish_is_first_arg" -a view -d 'Open sessions in the browser'
 complete -c rustscope -n "__fish_is_first_arg" -a doctor -d 'What works on this machine'
 complete -c rustscope -n "__fish_is_first_arg" -a listen -d 'Collect from programs that are started elsewhere'
@@ -47,3 +48,16 @@ complete -c rustscope -n "__fish_seen_subcommand_from report" -l symbolize -d 'L
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l debuginfod -d 'Fetch missing symbols'
 complete -c rustscope -n "__fish_seen_subcommand_from view" -l port -x -d 'Listen on that port'
 complete -c rustscope -n "__fish_seen_subcommand_from view" -l no-open -d 'Open no browser'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l base -r -F -d 'Sessions of the old program'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l new -r -F -d 'Sessions of the new program'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l threshold -x -d 'Changes up to that many per cent are none'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l floor -x -d 'Smaller changes a run are none'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l metric -x -a 'wall cpu heap_peak anon_peak rss_peak fd_peak spikes allocations alloc_bytes leaked_bytes self_cpu total_cpu mean p95 p99 calls time busy scheduled started polls' -d 'Only these'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l only -x -d 'Only subjects that match'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l fail-on -x -a 'any minor moderate critical none' -d 'What makes the status 1'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l window -x -d 'Only that part of each run: FROM..TO'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l only-my-code -d 'No functions of dependencies'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l top -x -d 'Rows of a table'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l markdown -d 'For a pull request'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l json -d 'For machines'
+complete -c rustscope -n "__fish_seen_subcommand_from compare" -l github -d 'As workflow annotations'

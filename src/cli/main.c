@@ -13,6 +13,7 @@ static const struct command {
     {"record", cmd_record, "run and profile a program (the default command)"},
     {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
     {"report", cmd_report, "print the summary of a session"},
+    {"compare", cmd_compare, "what got slower or bigger between two sides of runs; a gate for CI"},
     {"doctor", cmd_doctor, "what works on this machine, and how to get the rest"},
     {"listen", cmd_listen, "collect from programs that are started elsewhere"},
 };

@@ -152,15 +152,18 @@ static void resample(struct drawn *base, struct drawn *next, bool paired, uint64
 static double variance_at(const struct rs_arms *a, double bound)
 {
     double variance = a->next_variance + bound * bound * a->base_variance - 2 * bound * a->covariance;
-    double least = 1e-24 * (a->next * a->next + bound * bound * a->base * a->base); /* what rounding leaves of nothing */
+    double least =
+        1e-24 * (a->next * a->next + bound * bound * a->base * a->base); /* what rounding leaves of nothing */
 
     return variance > least ? variance : 0;
 }
 
-/* A draw's variance is (n - 1) / n of the sample's: the moments as they are of the sample. Returns by how much they grew. */
+/* A draw's variance is (n - 1) / n of the sample's: the moments as they are of the sample. Returns by how much they
+ * grew. */
 static double unbias(struct rs_arms *a, size_t base_count, size_t next_count, bool paired)
 {
-    double of_base = (double)base_count / (double)(base_count - 1), of_next = (double)next_count / (double)(next_count - 1);
+    double of_base = (double)base_count / (double)(base_count - 1),
+           of_next = (double)next_count / (double)(next_count - 1);
     double before = a->next_variance + a->base_variance, by_base, by_next;
 
     a->base_variance *= of_base;
@@ -225,6 +228,23 @@ void rs_arms_compare(const double *base, size_t base_count, const double *next, 
     tail = rs_normal_cdf(-rs_root(grew) * rs_student_975(out->degrees));
     out->low = rs_quantile(ratios, RS_ARMS_RESAMPLES, tail);
     out->high = rs_quantile(ratios, RS_ARMS_RESAMPLES, 1 - tail);
+}
+
+void rs_arms_widen(struct rs_arms *arms, double base_variance, double next_variance)
+{
+    struct rs_arms wider = *arms;
+
+    if (!(arms->degrees > 0) || (base_variance <= arms->base_variance && next_variance <= arms->next_variance))
+        return;
+    wider.base_variance = base_variance > arms->base_variance ? base_variance : arms->base_variance;
+    wider.next_variance = next_variance > arms->next_variance ? next_variance : arms->next_variance;
+    wider.covariance = 0; /* what was added is each arm's own */
+    if (wider.base > 0) {
+        student_interval(&wider);
+        wider.low = wider.low < arms->low ? wider.low : arms->low;
+        wider.high = wider.high > arms->high ? wider.high : arms->high;
+    }
+    *arms = wider;
 }
 
 double rs_arms_p(const struct rs_arms *arms, double bound)

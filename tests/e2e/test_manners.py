@@ -40,11 +40,11 @@ def test_help_fits_its_screen(commands, rustscope):
         assert text, name
         assert len(lines) <= 24, f"{name} --help has {len(lines)} lines"
         # Wider commands are their owners' business to cut; ours and the table fit.
-        if name in ("", "record", "report", "doctor"):
+        if name in ("", "record", "report", "compare", "doctor"):
             assert max(map(len, lines)) <= 80, f"{name} --help: {max(lines, key=len)}"
 
 
-@pytest.mark.parametrize("name", ["record", "report", "doctor", "view"])
+@pytest.mark.parametrize("name", ["record", "report", "compare", "doctor", "view"])
 def test_man_page_and_completions_know_every_option(commands, name):
     if name not in commands:
         pytest.skip(f"no command {name} in this build")
@@ -63,7 +63,8 @@ def test_completions_offer_nothing_unknown(commands):
     assert set(re.findall(r"^complete .* -l ([a-z-]+)", FISH.read_text(), re.M)) <= known
 
 
-def test_the_schema_describes_every_field():
+@pytest.mark.parametrize("schema", ["session.schema.json", "compare.schema.json"])
+def test_the_schema_describes_every_field(schema):
     bare = []
 
     def walk(node, path):
@@ -79,7 +80,7 @@ def test_the_schema_describes_every_field():
             for value in node:
                 walk(value, path)
 
-    walk(json.loads((ROOT / "docs" / "session.schema.json").read_text()), "")
+    walk(json.loads((ROOT / "docs" / schema).read_text()), "")
     assert bare == []
 
 

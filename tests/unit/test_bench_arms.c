@@ -22,11 +22,26 @@ static double normal(void)
     return rs_normal_quantile(uniform());
 }
 
-static double even(void) { return 100 + 3 * normal(); }
-static double skewed(void) { return 100 * exp(0.3 * normal()); }
-static double tail(void) { return 100 - 10 * log(uniform()); }
-static double two_peaks(void) { return (uniform() < 0.3 ? 120 : 100) + 2 * normal(); }
-static double disturbed(void) { return 100 + 2 * normal() + (uniform() < 0.1 ? 60 * uniform() : 0); }
+static double even(void)
+{
+    return 100 + 3 * normal();
+}
+static double skewed(void)
+{
+    return 100 * exp(0.3 * normal());
+}
+static double tail(void)
+{
+    return 100 - 10 * log(uniform());
+}
+static double two_peaks(void)
+{
+    return (uniform() < 0.3 ? 120 : 100) + 2 * normal();
+}
+static double disturbed(void)
+{
+    return 100 + 2 * normal() + (uniform() < 0.1 ? 60 * uniform() : 0);
+}
 
 static struct rs_arms arms_of(const double *base, size_t base_count, const double *next, size_t next_count, bool paired)
 {
@@ -75,9 +90,9 @@ START_TEST(students_tail_is_the_tables)
 END_TEST
 
 /*
- * The definition of a 95 % interval, where the truth is known: NEXT is drawn like base and takes 10 % more. With pairs, a
- * drift of 10 % disturbs both runs of a pair. 700 draws tell 97 %
- * from 97.5 no better than by chance. Small arms may be wider than they need. bench_verdict draws more often.
+ * The definition of a 95 % interval, where the truth is known: NEXT is drawn like base and takes 10 % more. With pairs,
+ * a drift of 10 % disturbs both runs of a pair. 700 draws tell 97 % from 97.5 no better than by chance. Small arms may
+ * be wider than they need. bench_verdict draws more often.
  */
 static double covered(double (*one)(void), size_t runs, bool paired, int draws)
 {

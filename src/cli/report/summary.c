@@ -9,9 +9,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "analyze/node_path.h"
 #include "base/alloc.h"
 #include "core/path.h"
-#include "report/node_path.h"
 #include "session/totals.h"
 
 enum {

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "analyze/functions.h"
+#include "analyze/node_path.h"
 #include "analyze/symbolize.h"
 #include "base/alloc.h"
 #include "core/path.h"
-#include "report/node_path.h"
 #include "session/totals.h"
 
 static const uint64_t SECOND_NS = 1000000000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/node_path.h"
+#include "analyze/node_path.h"
 
 #include <stdio.h>
 

@@ -17,3 +17,17 @@ function(rustscope_sources var)
   endforeach()
   set(${var} ${found} PARENT_SCOPE)
 endfunction()
+
+# rustscope_needs_linux(VAR SOURCE): whether SOURCE, a test, is of code that only Linux has: it includes the header of a
+# contract that has a file for Linux, or a header of Linux or of a library that reads ELF files.
+function(rustscope_needs_linux var source)
+  set(${var} OFF PARENT_SCOPE)
+  file(STRINGS ${source} lines REGEX "^#include ")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^#include [<\"]([^>\"]*)\\.h[>\"].*" "\\1" header "${line}")
+    if(header MATCHES "^(sys/(epoll|signalfd|ptrace|prctl|syscall|user)|linux/.*|elfutils/.*|gelf|libelf|link|elf)$"
+        OR EXISTS ${PROJECT_SOURCE_DIR}/src/cli/${header}_linux.c OR EXISTS ${PROJECT_SOURCE_DIR}/src/${header}_linux.c)
+      set(${var} ON PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()

@@ -73,6 +73,12 @@ def run_twice(tally, what, argv, again, results):
         tally.notes.append(f"{recovered} of {what} passed only at the second try")
 
 
+def ctest_twice(build, name, tally):
+    ctest = ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$"]
+    run_twice(tally, f"ctest ({name})", lambda path: [*ctest, "--output-junit", str(path)], ["--rerun-failed"],
+              lambda which: build / f"ctest-{which}.xml")  # fmt: skip
+
+
 def c_tests(preset, tally, unit_only=False):
     build = ROOT / "build" / preset
     if run(["cmake", "--preset", preset, "-Wno-dev", "-DRUSTSCOPE_TESTS=ON"], stdout=subprocess.DEVNULL) or run(
@@ -80,11 +86,25 @@ def c_tests(preset, tally, unit_only=False):
     ):
         tally.fail(f"the {preset} build")
         return
-    ctest = ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "-E", "^e2e$"]
-    run_twice(tally, f"ctest ({preset})", lambda path: [*ctest, "--output-junit", str(path)], ["--rerun-failed"],
-              lambda name: build / f"ctest-{name}.xml")  # fmt: skip
+    ctest_twice(build, preset, tally)
     if not unit_only:
         e2e_tests(build, tally)
+
+
+def none_build(tally):
+    """What needs no system builds without one: the command links, its portable suites pass, recording is refused."""
+    build = ROOT / "build" / "none"
+    configure = ["cmake", "-G", "Ninja", "-B", str(build), "-Wno-dev", "-DRUSTSCOPE_PLATFORM=none", "-DRUSTSCOPE_TESTS=ON",
+                 "-DRUSTSCOPE_WERROR=ON"]  # fmt: skip
+    if run(configure, stdout=subprocess.DEVNULL) or run(["cmake", "--build", str(build)]):
+        tally.fail("the build for no platform")
+        return
+    ctest_twice(build, "none", tally)
+    refused = subprocess.run([build / "bin" / "rustscope", "--", "true"], capture_output=True, text=True)
+    if (refused.returncode, refused.stderr) != (125, "rustscope: recording is not supported on this system\n"):
+        tally.fail(f"rustscope without a platform says {refused.stderr!r} and exits with {refused.returncode}")
+    else:
+        tally.add(1, 0, 0)
 
 
 def e2e_tests(build, tally):
@@ -166,6 +186,7 @@ def main():
     c_tests("release", tally)
     if not options.quick:
         c_tests("dev", tally, unit_only=True)
+        none_build(tally)
         rust_tests(tally)
         visualizer_tests(tally)
 

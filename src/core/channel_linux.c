@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18

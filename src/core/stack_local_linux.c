@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 
 #include "core/channel.h"
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 #include "core/unwind.h"
 
 /*

@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 
 #include "core/clock.h"
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 #include "core/unwind_elf.h"
 
 /* For sandboxes and emulators without process_vm_readv(). */

@@ -29,10 +29,14 @@ int rs_os_close(int fd);
 int rs_os_rename(const char *from, const char *to);
 void rs_os_remove(const char *path);
 
-/* Into BUF of SIZE bytes, not terminated. The length, or a negative errno. */
+/* Each into BUF of SIZE bytes, not terminated. The length, or a negative errno: this system does not tell. */
 long rs_os_read_file(const char *path, char *buf, size_t size);
 long rs_os_executable(char *buf, size_t size);
 long rs_os_working_folder(char *buf, size_t size);
+/* The program's arguments, each with its NUL behind it, as far as they fit. */
+long rs_os_arguments(char *buf, size_t size);
+/* What the CPU is called. */
+long rs_os_cpu_model(char *buf, size_t size);
 
 uint64_t rs_os_unix_ns(void);
 

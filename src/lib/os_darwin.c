@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,6 +156,21 @@ long rs_os_working_folder(char *buf, size_t size)
 
     errno = saved;
     return n;
+}
+
+long rs_os_arguments(char *buf, size_t size)
+{
+    (void)buf, (void)size;
+    return -ENOSYS;
+}
+
+long rs_os_cpu_model(char *buf, size_t size)
+{
+    int saved = errno;
+    long rc = sysctlbyname("machdep.cpu.brand_string", buf, &size, NULL, 0) ? -errno : (long)strnlen(buf, size);
+
+    errno = saved;
+    return rc;
 }
 
 uint64_t rs_os_unix_ns(void)

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -64,8 +65,8 @@ bool rs_os_is_special(const char *path)
 {
     struct statx at;
 
-    return !rs_syscall6(SYS_statx, AT_FDCWD, (long)path, 0, STATX_TYPE, (long)&at, 0) && (at.stx_mode & S_IFMT) != S_IFREG &&
-           (at.stx_mode & S_IFMT) != S_IFDIR;
+    return !rs_syscall6(SYS_statx, AT_FDCWD, (long)path, 0, STATX_TYPE, (long)&at, 0) &&
+           (at.stx_mode & S_IFMT) != S_IFREG && (at.stx_mode & S_IFMT) != S_IFDIR;
 }
 
 int rs_os_write(int fd, const void *bytes, size_t len)
@@ -119,6 +120,30 @@ long rs_os_executable(char *buf, size_t size)
 long rs_os_working_folder(char *buf, size_t size)
 {
     return rs_sys_readlink("/proc/self/cwd", buf, size);
+}
+
+long rs_os_arguments(char *buf, size_t size)
+{
+    return rs_os_read_file("/proc/self/cmdline", buf, size);
+}
+
+/* The text behind "model name" of the first CPU. */
+long rs_os_cpu_model(char *buf, size_t size)
+{
+    char text[4096];
+    long len = rs_os_read_file("/proc/cpuinfo", text, sizeof(text) - 1);
+    const char *model;
+    size_t n;
+
+    text[len > 0 ? len : 0] = '\0';
+    model = strstr(text, "model name");
+    model = model ? strchr(model, ':') : NULL;
+    if (!model || model[1] != ' ')
+        return len < 0 ? len : -ENOENT;
+    n = strcspn(model + 2, "\n");
+    n = n < size ? n : size;
+    memcpy(buf, model + 2, n);
+    return (long)n;
 }
 
 uint64_t rs_os_unix_ns(void)

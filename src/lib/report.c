@@ -52,7 +52,7 @@ static const char *first_line(char *text, long len, size_t size)
 static void write_argv(struct rs_json *j)
 {
     char args[4096];
-    long len = rs_os_read_file("/proc/self/cmdline", args, sizeof(args) - 1);
+    long len = rs_os_arguments(args, sizeof(args) - 1);
 
     rs_json_array_begin(j);
     args[len > 0 ? len : 0] = '\0';
@@ -80,18 +80,11 @@ static void write_texts(struct rs_json *j)
 
 static void write_cpu_model(struct rs_json *j)
 {
-    char text[4096];
-    const char *model;
-    long len = rs_os_read_file("/proc/cpuinfo", text, sizeof(text) - 1);
+    char model[256];
+    long len = rs_os_cpu_model(model, sizeof(model));
 
-    text[len > 0 ? len : 0] = '\0';
-    model = strstr(text, "model name");
-    model = model ? strchr(model, ':') : NULL;
     rs_json_key(j, "cpu_model");
-    if (model)
-        rs_json_text(j, model + 2, strcspn(model + 2, "\n"));
-    else
-        rs_json_str(j, "");
+    rs_json_text(j, model, len > 0 ? (size_t)len : 0);
 }
 
 static void write_meta(const struct report *r)

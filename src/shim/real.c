@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 
 /* ---- the pool ---- */
 

@@ -8,7 +8,7 @@
 
 #include "core/clock.h"
 #include "core/stack.h"
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 #include "shim/notes.h"
 
 enum {

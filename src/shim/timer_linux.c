@@ -34,7 +34,7 @@
 #include "core/channel.h"
 #include "core/clock.h"
 #include "core/stack.h"
-#include "core/syscall.h"
+#include "core/syscall_linux.h"
 #include "shim/record.h"
 
 #define HOOK __attribute__((visibility("default")))

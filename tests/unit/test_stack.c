@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/unwind.h"
 #include "core/wire.h"
 #include "suite.h"
 

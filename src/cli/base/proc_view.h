@@ -4,10 +4,18 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/*
+ * What a system tells as texts under /proc. A system without them is one where /proc is not mounted: every path is
+ * empty, so that opening it finds nothing.
+ */
+
 /* Whose processes /proc shows: those of our own pid namespace, no one's (it is not mounted), or another namespace's. */
 enum proc_view { PROC_VIEW_OWN, PROC_VIEW_NONE, PROC_VIEW_FOREIGN };
 
 enum proc_view proc_view(void);
+
+/* The path of what FORMAT makes ("cpuinfo", "self/fd/%d") under /proc, cut to SIZE bytes. Returns PATH. */
+char *proc_path(char *path, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * The number of PID's folder under /proc. In a /proc of another pid namespace the same number is another process's:

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "base/proc_parse.h"
+#include "base/proc_view.h"
 
 static string_id cpu_model(struct strings *strings)
 {
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    char text[4096];
+    char path[32], text[4096];
+    FILE *file = fopen(proc_path(path, sizeof(path), "cpuinfo"), "re");
     const char *name;
     size_t len;
 

@@ -269,8 +269,7 @@ static const char *option_word(char **argv, const char *value)
     return argv[optind - 1] == value ? argv[optind - 2] : argv[optind - 1];
 }
 
-int record_options_parse(struct record_options *o, enum record_options_of of, int argc, char **argv,
-                         struct rs_err *err)
+int record_options_parse(struct record_options *o, enum record_options_of of, int argc, char **argv, struct rs_err *err)
 {
     /* A program's own options are behind the first word that is none of ours; a FIFO has none. */
     const char *letters = of == RECORD_OPTIONS ? "+:d:o:r:F:qh" : ":d:o:r:F:qh";

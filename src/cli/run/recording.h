@@ -29,7 +29,7 @@ struct recording;
 struct recording_options {
     const struct record_options *record; /* outlives the recording */
     const struct launch_state *launch;   /* for the program; outlives the recording */
-    const char *fifo;                    /* absolute: collect from programs that are started elsewhere; NULL otherwise */
+    const char *fifo; /* absolute: collect from programs that are started elsewhere; NULL otherwise */
     /* Without a live screen: episode EVENT of S is over. May be NULL. */
     void (*on_event)(void *ctx, const struct session *s, uint32_t event);
     /* Something to tell the person now, that does not belong in the session. May be NULL. */
@@ -56,7 +56,8 @@ void recording_finish(struct recording *r);
 /* The recording's own; it lives as long as the recording. */
 struct session *recording_session(const struct recording *r);
 
-/* The program's exit status as a shell has it: 128 + N for signal N; 0 after --duration or when it was not our child. */
+/* The program's exit status as a shell has it: 128 + N for signal N; 0 after --duration or when it was not our child.
+ */
 int recording_exit_status(const struct recording *r);
 
 /* SAVED: the session is on disk, so that its checkpoint can go. NULL is fine. */

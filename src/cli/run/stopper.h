@@ -19,10 +19,10 @@
 struct stopper_options {
     pid_t pid;
     const struct loop_watch *program; /* the loop's watch of it, which outlives the stopper */
-    bool ours;   /* launched by us: it is ended with the session; an attached program never is */
-    bool listen; /* there is no program of one's own: programs come and go, and PROGRAM is NULL */
-    bool keep;   /* at the end of the duration, leave it running */
-    bool screen; /* the live screen owns the keyboard */
+    bool ours;                        /* launched by us: it is ended with the session; an attached program never is */
+    bool listen;                      /* there is no program of one's own: programs come and go, and PROGRAM is NULL */
+    bool keep;                        /* at the end of the duration, leave it running */
+    bool screen;                      /* the live screen owns the keyboard */
     bool stdin_is_terminal;
     /* Called once, when the session must end without waiting for the program (detach, or it would not die). */
     void (*on_end)(void *ctx);

@@ -246,11 +246,9 @@ size_t jit_load(struct symbol_table *table, int pid, const char *cwd)
 {
     int own = own_pid_of(pid);
     size_t count = 0;
-    char *path;
+    char *path, inside[64];
 
-    path = xasprintf("/proc/%u/root/tmp/perf-%d.map", proc_pid(pid), own);
-    count += load_map(table, path);
-    free(path);
+    count += load_map(table, proc_path(inside, sizeof(inside), "%u/root/tmp/perf-%d.map", proc_pid(pid), own));
     if (!count) {
         path = xasprintf("/tmp/perf-%d.map", pid);
         count += load_map(table, path);

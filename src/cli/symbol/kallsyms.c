@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/proc_view.h"
 #include "symbol/text_scan.h"
 
 enum { LARGEST_KALLSYMS_BYTES = 256 * 1024 * 1024 };
@@ -46,8 +47,9 @@ size_t kallsyms_parse(struct symbol_table *table, const char *text, size_t len)
 
 int kallsyms_load(struct symbol_table *table)
 {
+    char path[32];
     size_t len, count;
-    char *text = scan_read_file("/proc/kallsyms", LARGEST_KALLSYMS_BYTES, &len);
+    char *text = scan_read_file(proc_path(path, sizeof(path), "kallsyms"), LARGEST_KALLSYMS_BYTES, &len);
 
     if (!text)
         return -errno;

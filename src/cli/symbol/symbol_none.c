@@ -47,6 +47,12 @@ enum symbol_kind symbol_module_kind(const struct symbol_module *module)
     return SYMBOLS_FROM_NOTHING;
 }
 
+const char *symbol_module_lacks(struct symbol_module *module)
+{
+    (void)module;
+    return NULL;
+}
+
 size_t symbol_resolve(struct symbol_module *module, uint64_t addr, const struct symbol_frame **frames)
 {
     (void)module;

@@ -39,9 +39,9 @@ struct launched {
 };
 
 /*
- * Makes this process ready to record, and keeps in STATE what it was before: SIGPIPE and the signal of a file-size limit
- * become errors of write(), and as many descriptors may be open as the hard limit permits (many processes mean many of
- * them). To be called once, before signals are taken and threads are made.
+ * Makes this process ready to record, and keeps in STATE what it was before: SIGPIPE and the signal of a file-size
+ * limit become errors of write(), and as many descriptors may be open as the hard limit permits (many processes mean
+ * many of them). To be called once, before signals are taken and threads are made.
  */
 void launch_prepare(struct launch_state *state);
 /* In a child about to exec: puts back what launch_prepare() found. */

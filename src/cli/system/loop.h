@@ -38,8 +38,8 @@ int loop_new(struct loop **loop, struct rs_err *err);
 void loop_free(struct loop *loop);
 
 /*
- * Watches FD, which stays the caller's and must stay open until loop_remove(). Where the system refuses (a regular file,
- * no memory), the watch never fires and loop_run() fails with the reason.
+ * Watches FD, which stays the caller's and must stay open until loop_remove(). Where the system refuses (a regular
+ * file, no memory), the watch never fires and loop_run() fails with the reason.
  */
 struct loop_watch *loop_add_fd(struct loop *loop, int fd, loop_ready_fn fn, void *ctx);
 
@@ -56,8 +56,9 @@ int loop_add_signals(struct loop *loop, const int *signals, size_t count, loop_s
                      struct rs_err *err);
 
 /*
- * Calls FN once, when process PID has ended: a child that was not reaped, or any process that runs. The watch means this
- * process, never a later one of the same number. Returns 0, or a negative errno with a sentence: -ESRCH, there is none.
+ * Calls FN once, when process PID has ended: a child that was not reaped, or any process that runs. The watch means
+ * this process, never a later one of the same number. Returns 0, or a negative errno with a sentence: -ESRCH, there is
+ * none.
  */
 int loop_add_process(struct loop *loop, pid_t pid, loop_ended_fn fn, void *ctx, struct loop_watch **watch,
                      struct rs_err *err);

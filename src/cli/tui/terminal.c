@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/proc_view.h"
 
 enum { PIPE_BYTES = 1 << 20, LEAVE_BYTES = 256, DRAIN_MS = 2000 };
 
@@ -366,8 +367,7 @@ static FILE *stream_on(int fd, const char *mode)
     int copy;
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    copy = open(path, (*mode == 'w' ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+    copy = open(proc_path(path, sizeof(path), "self/fd/%d", fd), (*mode == 'w' ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
     f = copy >= 0 ? fdopen(copy, mode) : NULL;
 
     if (!f && copy >= 0)

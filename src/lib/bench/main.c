@@ -440,7 +440,7 @@ static bool join(struct rs_bench_result *into, struct rs_bench_result *from)
 static char **own_arguments(int argc, char **argv)
 {
     static char text[ARGS_BYTES], *args[ARGS_MAX];
-    long len = rs_os_read_file("/proc/self/cmdline", text, ARGS_BYTES);
+    long len = rs_os_arguments(text, ARGS_BYTES);
     size_t count = 0;
 
     if (len > 0 && len < ARGS_BYTES) {

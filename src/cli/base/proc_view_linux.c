@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,6 +25,17 @@ unsigned proc_pid(pid_t pid)
     return proc_view() == PROC_VIEW_FOREIGN ? 0 : (unsigned)pid;
 }
 
+char *proc_path(char *path, size_t size, const char *format, ...)
+{
+    va_list args;
+    int root = snprintf(path, size, "/proc/");
+
+    va_start(args, format);
+    vsnprintf(path + root, size - (size_t)root, format, args);
+    va_end(args);
+    return path;
+}
+
 size_t proc_read(pid_t pid, const char *name, char *text, size_t size)
 {
     char path[96];
@@ -31,8 +43,7 @@ size_t proc_read(pid_t pid, const char *name, char *text, size_t size)
     ssize_t n = 0;
     int fd;
 
-    snprintf(path, sizeof(path), "/proc/%u/%s", proc_pid(pid), name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(proc_path(path, sizeof(path), "%u/%s", proc_pid(pid), name), O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         do {
             len += n > 0 ? (size_t)n : 0;

@@ -40,6 +40,15 @@ if(RUSTSCOPE_COVERAGE)
   target_link_options(rustscope_sanitized INTERFACE --coverage)
 endif()
 
+# What reads files and records from anywhere is built to fail early: for our own processes, as rustscope_sanitized.
+add_library(rustscope_hardened INTERFACE)
+if(NOT RUSTSCOPE_SANITIZE AND NOT RUSTSCOPE_COVERAGE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(rustscope_hardened INTERFACE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    target_link_options(rustscope_hardened INTERFACE -pie -Wl,-z,relro -Wl,-z,now)
+  endif()
+endif()
+
 # Platform code lives in whole files with the same function names: NAME_linux.c, NAME_darwin.c, NAME_none.c.
 set(RUSTSCOPE_PLATFORM "" CACHE STRING "linux, darwin or none; empty: this system's. none builds what needs no system")
 if(NOT RUSTSCOPE_PLATFORM)

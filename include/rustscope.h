@@ -38,7 +38,7 @@ extern "C" {
 #endif
 
 #define RUSTSCOPE_VERSION_MAJOR 0
-#define RUSTSCOPE_VERSION_MINOR 1
+#define RUSTSCOPE_VERSION_MINOR 4
 #define RUSTSCOPE_API           __attribute__((visibility("default")))
 
 /* How the calls of a place are measured. A site's own choice beats RUSTSCOPE_MODE; off and pause beat both. */

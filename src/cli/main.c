@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "command/commands.h"
 
 static const struct command {
@@ -35,7 +36,7 @@ int main(int argc, char **argv)
     if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")))
         return help();
     if (argc == 2 && !strcmp(argv[1], "--version")) {
-        puts("rustscope " RUSTSCOPE_VERSION);
+        printf("rustscope %s\n", version_text());
         return 0;
     }
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)

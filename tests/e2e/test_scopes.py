@@ -470,7 +470,7 @@ def test_aarch64_programs_count_right(tmp_path):
     listed = re.search(r"set\(lib_core (.*?)\)", (ROOT / "src" / "lib" / "CMakeLists.txt").read_text())[1].split()
     core = [ROOT / "src" / "core" / f"{n}.c" for n in (*listed, "channel_linux")]
     lib = [p for p in (ROOT / "src" / "lib").rglob("*.c") if not p.stem.endswith("darwin")]
-    flags = ["-static", "-O2", "-D_GNU_SOURCE", '-DRUSTSCOPE_VERSION="0.1.0"', f"-I{ROOT / 'src'}", INCLUDE, "-fno-math-errno"]
+    flags = ["-static", "-O2", "-D_GNU_SOURCE", '-DRUSTSCOPE_VERSION="0.4.0"', f"-I{ROOT / 'src'}", INCLUDE, "-fno-math-errno"]
     ok([gcc, *flags, EXAMPLES / "scopes.c", *core, *lib, "-lm", "-o", tmp_path / "program"], timeout=180)
     out = tmp_path / "out.json"
     ok([qemu, tmp_path / "program"], env={"RUSTSCOPE_OUT": str(out)})
@@ -507,7 +507,7 @@ def test_the_installed_command_finds_its_shim(installed, target, tmp_path):
 
 def test_find_package_finds_the_installed_library(installed, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.20)\nproject(user C)\nfind_package(rustscope 0.1 REQUIRED)\n"
+        "cmake_minimum_required(VERSION 3.20)\nproject(user C)\nfind_package(rustscope 0.4 REQUIRED)\n"
         f"add_executable(a {EXAMPLES / 'tasks.c'})\ntarget_link_libraries(a PRIVATE rustscope::rustscope)\n"
         f"add_executable(b {EXAMPLES / 'tasks.c'})\ntarget_link_libraries(b PRIVATE rustscope::rustscope_static)\n"
     )

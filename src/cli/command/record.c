@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/version.h"
 #include "collect/stacks/stacks.h"
 #include "command/conclude.h"
 #include "run/record_options.h"
@@ -78,7 +79,7 @@ int cmd_record(int argc, char **argv)
         return 0;
     }
     if (options.version) {
-        puts("rustscope " RUSTSCOPE_VERSION);
+        printf("rustscope %s\n", version_text());
         return 0;
     }
     if (!options.no_stacks && stacks_check_rate(options.stack_rate_hz, &err))

@@ -86,11 +86,15 @@ export function App() {
   );
 }
 
+/** Height of the row of table names, which is all that is left of folded tables. */
+const TABLE_TABS = 36;
+
 function Session() {
   const sandwich = useTab((tab) => tab.query.mode === 'sandwich' && tab.query.func >= 0);
   const pane = useApp((state) => state.pane);
   const [side, setSide] = useState(320);
-  const [bottom, setBottom] = useState(() => Math.round(innerHeight < 800 ? Math.max(140, innerHeight * 0.22) : innerHeight * 0.3));
+  const [bottom, setBottom] = useState(() => Math.round(Math.max(140, innerHeight * 0.22)));
+  const folded = useApp((state) => state.tablesFolded);
   const show = (name: typeof pane): string => (pane === name ? 'flex' : 'hidden md:flex');
   const rest = useAfterFirstPicture();
   return (
@@ -112,9 +116,17 @@ function Session() {
             )}
           </section>
           <div className="hidden md:block">
-            <Splitter label="Table height" axis="y" value={bottom} onChange={(value) => setBottom(Math.max(96, Math.min(innerHeight - 340, value)))} />
+            <Splitter
+              label="Table height"
+              axis="y"
+              value={folded ? TABLE_TABS : bottom}
+              onChange={(value) => {
+                store.set({ tablesFolded: value < 80 });
+                if (value >= 80) setBottom(Math.max(96, Math.min(innerHeight - 340, value)));
+              }}
+            />
           </div>
-          <section aria-label="Tables" className={`${show('tables')} min-h-0 flex-col max-md:flex-1`} style={innerWidth >= 768 ? { height: bottom } : undefined}>
+          <section aria-label="Tables" className={`${show('tables')} min-h-0 flex-col max-md:flex-1`} style={innerWidth >= 768 ? { height: folded ? TABLE_TABS : bottom } : undefined}>
             {rest && <Tables />}
           </section>
         </div>

@@ -37,6 +37,7 @@ export function StatusLine() {
     if (status.freed > 0) words.push(`${quantity(status.freed, unit)} freed, not drawn`);
     if (view.topology.cappedAt) words.push(`callers below ${view.topology.cappedAt} levels folded`);
   }
+  const folded = view ? [...view.topology.folds.keys()].some((node) => view.value[node] > 0) : false;
   const ignored = status?.ignoresWindow || status?.ignoresThreads;
   const hiddenLayers = LAYERS.filter((_, i) => !(query.layers >> i & 1));
   return (
@@ -54,6 +55,7 @@ export function StatusLine() {
       {query.onlyMyCode && <Chip label="only my code: the rest charged to callers" onRemove={() => store.query({ onlyMyCode: false })} />}
       {hiddenLayers.length > 0 && <Chip label={`${hiddenLayers.join(', ')} hidden (charged to callers)`} onRemove={() => store.query({ layers: ALL_LAYERS })} />}
       {query.recursion !== 'off' && <Chip label="recursion collapsed" onRemove={() => store.query({ recursion: 'off' })} />}
+      {folded && <Chip label="start-up frames folded" onRemove={() => store.query({ foldRoot: false })} />}
       {query.transforms.map((transform, i) => (
         <Chip key={i} label={transformLabel(info, transform)} onRemove={() => store.query({ transforms: query.transforms.filter((_, k) => k !== i) })} />
       ))}

@@ -38,6 +38,8 @@ function moreItems(): MenuItem[] {
     ...SHOWN_LAYERS.map((name, i): MenuItem => ({ label: `Show ${LAYER_LABELS[name]}`, checked: (query.layers >> i & 1) === 1, run: () => toggleLayer(i) })),
     { rule: true }, { heading: 'Recursion' },
     recursion('off', 'As recorded'), recursion('direct', 'Collapse direct'), recursion('all', 'Collapse direct and indirect'),
+    { rule: true }, { heading: 'Root' },
+    { label: 'Fold what comes before your code', checked: query.foldRoot, run: () => store.query({ foldRoot: !query.foldRoot, from: 0, to: 1 }) },
     { rule: true }, { heading: 'Presets' },
     ...PRESETS.map(([preset, label]): MenuItem => {
       const at = query.transforms.findIndex((one) => one.kind === 'preset' && one.preset === preset);

@@ -55,7 +55,7 @@ describe('the address', () => {
   } as unknown as Parameters<typeof queryFromHash>[1];
   const query = {
     metric: 'leaked_bytes', mode: 'bottom-up', flame: true, func: -1, window: { fromMs: 780, toMs: 970.5 }, threads: [1], processes: null,
-    transforms: [{ kind: 'merge', func: 3 }, { kind: 'collapse-crate', crate: 1 }, { kind: 'preset', preset: 'tokio' }], onlyMyCode: true, layers: 0xfb, recursion: 'all', from: 1e-7, to: 0.5,
+    transforms: [{ kind: 'merge', func: 3 }, { kind: 'collapse-crate', crate: 1 }, { kind: 'preset', preset: 'tokio' }], onlyMyCode: true, layers: 0xfb, foldRoot: false, recursion: 'all', from: 1e-7, to: 0.5,
   };
   const tab = { info, query, search: { text: 'a&b=c/ü', regexp: true }, table: 'memory' } as unknown as Parameters<typeof hashOf>[0];
 

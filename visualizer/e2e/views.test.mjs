@@ -168,6 +168,43 @@ test('every metric can be shown; those of the whole session say so under a windo
   await untroubled(page);
 });
 
+test('the first picture shows the reader’s code: what comes before it is one frame that opens on a click', async () => {
+  const fold = await page.evaluate(() => {
+    const { main, info } = globalThis.rustscope.tab;
+    const [[node, path]] = main.topology.folds;
+    const made = globalThis.rustscopeFlame;
+    const [left, right] = made.renderer.span(node);
+    const below = [...main.topology.func].map((func, i) => (main.topology.parent[i] === node ? info.funcs.names[func] : '')).filter(Boolean);
+    return { names: path.map((func) => info.funcs.names[func]), below, x: (left + right) / 2, y: made.renderer.rowTop(made.renderer.rowOf(node)) + 8, nodes: main.topology.count };
+  });
+  assert.ok(fold.names.length >= 2 && !fold.names.some((name) => name.startsWith('ingest::')), fold.names.join());
+  assert.match((await chips()).join(), /start-up frames folded/);
+  await flame().locator('canvas').hover({ position: { x: fold.x, y: fold.y } });
+  await page.waitForSelector('[data-testid=hover-card]');
+  const card = await page.locator('[data-testid=hover-card]').innerText();
+  assert.match(card, /frames: [\s\S]*Click to show its frames/);
+  await flame().locator('canvas').click({ position: { x: fold.x, y: fold.y } });
+  await settled(page);
+  const open_ = await state(page);
+  assert.equal(open_.query.foldRoot, false);
+  assert.ok(open_.nodes > fold.nodes);
+  assert.doesNotMatch((await chips()).join(), /folded/);
+  await press('u');
+  assert.equal((await state(page)).nodes, fold.nodes);
+  await untroubled(page);
+});
+
+test('folded tables leave the flame graph their height; naming one shows them again', async () => {
+  const height = () => flame().evaluate((box) => box.getBoundingClientRect().height);
+  const before = await height();
+  await press('b');
+  assert.ok(await height() > before + 120);
+  assert.equal(await page.locator('[data-testid=fold-tables]').getAttribute('aria-expanded'), 'false');
+  await page.locator('[data-testid=tab-memory]').click();
+  assert.equal(await height(), before);
+  assert.equal(await page.locator('[data-testid=memory]').isVisible(), true);
+});
+
 test('top-down, bottom-up and sandwich have equal totals; the flip keeps search, filters and window', async () => {
   await brush(0.3, 0.6);
   await page.keyboard.press('/');
@@ -321,11 +358,15 @@ test('arrow keys walk the tree and the hidden tree says where they stand', async
   await flame().focus();
   await press('ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown');
   const { selected } = await state(page);
-  assert.equal(selected, 'tokio::runtime::task::raw::poll');
+  assert.equal(selected, 'ingest::worker::handle');
   const tree = await page.locator('[data-testid=aria-tree]').innerText();
-  assert.match(tree, /tokio::runtime::task::raw::poll/);
+  assert.match(tree, /3 frames: [\s\S]*ingest::worker::handle/);
   await press('ArrowUp');
   assert.equal((await state(page)).selected, 'tokio::runtime::scheduler::multi_thread::worker::run');
+  await press('Enter'); // opens what is folded
+  assert.equal((await state(page)).query.foldRoot, false);
+  await press('ArrowDown');
+  assert.equal((await state(page)).selected, 'tokio::runtime::task::raw::poll');
   await press('Enter');
   assert.ok((await state(page)).query.to < 1);
 });
@@ -554,6 +595,10 @@ test('two sessions compare: totals, regressions, improvements, both directions',
   assert.match(await page.locator('[data-testid=compare-total]').innerText(), /→/);
   const drawn = await page.getByRole('img', { name: 'Timelines of both sessions' }).locator('canvas').evaluate((canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
   assert.ok(drawn > 4, `${drawn} colours`);
+  const rows = () => page.evaluate(() => globalThis.rustscope.get().compare.view.topology.rowStart.length);
+  const folded = await rows();
+  await page.getByRole('button', { name: 'Fold the root' }).click();
+  await page.waitForFunction((had) => globalThis.rustscope.get().compare.view.topology.rowStart.length > had, folded);
   await page.getByRole('tab', { name: 'Improvements' }).click();
   assert.match(await page.locator('[data-testid="table-Changes"]').innerText(), /reserve_rehash[\s\S]*gone/);
   await page.getByRole('button', { name: 'Absolute' }).click();

@@ -29,7 +29,7 @@ export async function refusal(data: string | Uint8Array | object, limits?: { max
 export function request(over: Partial<ViewRequest> = {}): ViewRequest {
   return {
     profile: 0, metric: 's0', window: null, threads: null, processes: null, transforms: [], direction: 'top-down', func: null, onlyMyCode: false, layers: ALL_LAYERS,
-    collapseRecursion: 'off', haveTopology: 0, tables: false, ...over,
+    collapseRecursion: 'off', foldRoot: false, haveTopology: 0, tables: false, ...over,
   };
 }
 

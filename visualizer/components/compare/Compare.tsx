@@ -3,8 +3,10 @@
 /** Two sessions: a flame graph of differences, what got worse and better, both timelines over each other. */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Unit } from '@/lib/model/types';
+import { foldAt } from '@/lib/view/fold';
 import { DIFF_STEPS, diffFill, palette } from '../flame/colors';
 import { FlameController } from '../flame/controller';
+import { foldLabel } from '../flame/frames';
 import type { FlameLook } from '../flame/renderer';
 import { pct, quantity, signed } from '../format';
 import { shortName } from '../names';
@@ -56,6 +58,7 @@ export function Compare() {
           <button type="button" className="btn -ml-px rounded-l-none" aria-pressed={compare.direction === 'bottom-up'} onClick={() => void store.compare({ direction: 'bottom-up' })}>Bottom-up</button>
         </div>
         <button type="button" className="btn" aria-pressed={compare.onlyMyCode} onClick={() => void store.compare({ onlyMyCode: !compare.onlyMyCode })}>Only my code</button>
+        <button type="button" className="btn" aria-pressed={compare.foldRoot} title="One frame for what comes before your code" onClick={() => void store.compare({ foldRoot: !compare.foldRoot })}>Fold the root</button>
         <button type="button" className="btn btn-quiet" title="Swap base and new" onClick={() => void store.compare({ base: compare.next, next: compare.base })}>⇄ Swap</button>
         <span className="flex-1" />
         <Legend />
@@ -89,6 +92,11 @@ function Legend() {
   );
 }
 
+function frameName({ topology, funcs }: Diff, node: number, text = (name: string): string => name): string {
+  const path = foldAt(topology, node);
+  return path ? foldLabel(funcs.names, path) : topology.func[node] < 0 ? 'all' : text(funcs.names[topology.func[node]]);
+}
+
 function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; found: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const controller = useRef<FlameController | null>(null);
@@ -108,13 +116,13 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
       const scale = relative ? Math.max(was, is) : Math.max(view.base[0], view.next[0]) * 0.25;
       return diffFill(colors, scale > 0 ? Math.max(-1, Math.min(1, (is - was) / scale)) : 0);
     },
-    label: (node: number): string => (view.topology.func[node] < 0 ? 'all' : shortName(view.funcs.names[view.topology.func[node]])),
+    label: (node: number): string => frameName(view, node, shortName),
   }), [view, relative, colors]);
   const look = useMemo<FlameLook>(() => ({ ...base, palette: colors, matched, selected: -1, hovered: hover?.node ?? -1 }), [base, colors, matched, hover?.node]);
   useEffect(() => {
     const made = new FlameController(canvas.current!, null, {
       hover: (node, x, y) => setHover(node < 0 ? null : { node, x, y }),
-      select: () => {}, open: (node) => (node < 0 ? made.zoomTo(0, 1) : made.zoomToNode(node)), menu: () => {}, range: () => {},
+      select: (node) => node > 0 && shown.current && foldAt(shown.current.topology, node) && void store.compare({ foldRoot: false }), open: (node) => (node < 0 ? made.zoomTo(0, 1) : made.zoomToNode(node)), menu: () => {}, range: () => {},
     });
     controller.current = made;
     return () => made.destroy();
@@ -132,7 +140,7 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
       <canvas ref={canvas} aria-hidden="true" className="absolute inset-0 block size-full touch-none" />
       {node >= 0 && (
         <div role="tooltip" className="pointer-events-none fixed z-40 max-w-md rounded-md border border-line bg-bg px-3 py-2 text-xs shadow-float" style={{ left: Math.min(hover!.x + 14, innerWidth - 420), top: Math.min(hover!.y + 18, innerHeight - 100) }}>
-          <div className="font-medium break-all">{view.topology.func[node] < 0 ? 'all' : view.funcs.names[view.topology.func[node]]}</div>
+          <div className="font-medium break-all">{frameName(view, node)}</div>
           <div className="text-muted">{amount(view.base[node], view.unit, relative)} → {amount(view.next[node], view.unit, relative)} <span className="font-medium text-fg">{change(view.next[node] - view.base[node], view.unit, relative)}</span></div>
         </div>
       )}

@@ -2,7 +2,9 @@
 'use client';
 /** What stands beside the pointer: the whole name, shares, and where the function is. */
 import { FLAG_INLINED, LAYERS, type ProfileInfo } from '@/lib/model/types';
+import { foldAt } from '@/lib/view/fold';
 import { pct, quantity } from '../format';
+import { shortName } from '../names';
 import type { Loaded } from '../state/store';
 import { nodeName, selfOf } from './frames';
 
@@ -17,6 +19,7 @@ export function HoverCard({ hover, info, view }: { hover: Pointed; info: Profile
   const { unit } = view.metric;
   const self = selfOf(view, node);
   const { funcs } = info;
+  const path = foldAt(view.topology, node);
   const file = func >= 0 && funcs.file[func] >= 0 ? info.files[funcs.file[func]] : '';
   const crate = func >= 0 && funcs.crate[func] >= 0 ? info.crates[funcs.crate[func]] : '';
   const module = func >= 0 && funcs.module[func] >= 0 ? info.modules[funcs.module[func]].name : '';
@@ -33,11 +36,21 @@ export function HoverCard({ hover, info, view }: { hover: Pointed; info: Profile
         <dt className="text-muted">total</dt>
         <dd className="text-right">{quantity(view.value[node], unit)}</dd>
         <dd className="text-right text-muted">{pct(view.value[node] / total)}</dd>
-        <dt className="text-muted">self</dt>
-        <dd className="text-right">{quantity(self, unit)}</dd>
-        <dd className="text-right text-muted">{pct(self / total)}</dd>
+        {!path && (
+          <>
+            <dt className="text-muted">self</dt>
+            <dd className="text-right">{quantity(self, unit)}</dd>
+            <dd className="text-right text-muted">{pct(self / total)}</dd>
+          </>
+        )}
       </dl>
-      {func >= 0 && (
+      {path && (
+        <div className="mt-1 text-xs text-muted">
+          Start-up code between the root and your code. Click to show its frames:
+          <ol className="mt-1 text-2xs">{path.slice(0, 24).map((one, i) => <li key={i} className="truncate">{shortName(funcs.names[one])}</li>)}</ol>
+        </div>
+      )}
+      {!path && func >= 0 && (
         <div className="mt-1 text-xs break-all text-muted">
           {[crate && crate !== module ? `${crate} · ${module}` : module || crate, LAYERS[funcs.layer[func]] !== 'unknown' && LAYERS[funcs.layer[func]], view.topology.flags[node] & FLAG_INLINED && 'inlined']
             .filter(Boolean).join(' · ')}

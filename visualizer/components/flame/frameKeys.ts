@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What keys do while a flame graph has the focus: walk, zoom, copy, open the menu. */
+import { foldAt } from '@/lib/view/fold';
 import { store, type Loaded } from '../state/store';
 import { copyText } from '../ui/copy';
 import type { FlameController } from './controller';
@@ -35,7 +36,10 @@ export function handleFrameKey(event: React.KeyboardEvent, made: FlameController
     case 'ArrowUp': vertical(flame); break;
     case 'ArrowLeft': sideways(-1); break;
     case 'ArrowRight': sideways(1); break;
-    case 'Enter': made.zoomToNode(Math.max(0, node)); break;
+    case 'Enter':
+      if (node > 0 && foldAt(view.topology, node)) store.query({ foldRoot: false });
+      else made.zoomToNode(Math.max(0, node));
+      break;
     case '+': case '=': made.zoomBy(0.5); break;
     case '-': made.zoomBy(2); break;
     case '0': made.zoomTo(0, 1); break;

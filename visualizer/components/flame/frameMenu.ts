@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The context menu of a frame. */
 import type { ProfileInfo } from '@/lib/model/types';
+import { foldAt } from '@/lib/view/fold';
 import { shortName } from '../names';
 import { store, type Loaded } from '../state/store';
 import { copyText } from '../ui/copy';
@@ -10,6 +11,13 @@ import { stackOf } from './frames';
 
 export function frameMenu(info: ProfileInfo, view: Loaded, node: number, made: FlameController | null): MenuItem[] {
   const func = view.topology.func[node];
+  if (foldAt(view.topology, node)) {
+    return [
+      { label: 'Show these frames', keys: 'Enter', run: () => store.query({ foldRoot: false }) },
+      { label: 'Zoom to them', run: () => made?.zoomToNode(node) },
+      { label: 'Copy them', run: () => void copyText(stackOf(info, view, node).join('\n'), 'the frames') },
+    ];
+  }
   const real = func >= 0 && func < info.funcs.real;
   const crate = real ? info.funcs.crate[func] : -1;
   const module = real ? info.funcs.module[func] : -1;

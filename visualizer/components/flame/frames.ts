@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Questions about the frames of a view, for everything that shows or acts on one. */
 import type { PageFuncs, ProfileInfo } from '@/lib/model/types';
-import { selfValue } from '@/lib/view/layout';
+import { foldAt } from '@/lib/view/fold';
+import { pathOf, selfValue } from '@/lib/view/layout';
+import { shortName } from '../names';
 import type { Loaded } from '../state/store';
 import { crateFill, layerFill, type ColorBy, type Palette } from './colors';
 
@@ -31,11 +33,16 @@ export function childrenByWeight(view: Loaded, node: number): number[] {
 
 export function nodeName(info: ProfileInfo, view: Loaded, node: number): string {
   const func = view.topology.func[node];
-  return func < 0 ? 'all' : info.funcs.names[func];
+  const path = foldAt(view.topology, node);
+  return path ? foldLabel(info.funcs.names, path) : func < 0 ? 'all' : info.funcs.names[func];
 }
 
+/** A folded frame in words: how many frames, the outermost and the innermost. */
+export function foldLabel(names: readonly string[], path: readonly number[]): string {
+  return `▸ ${path.length} frames: ${shortName(names[path[0]])} … ${shortName(names[path[path.length - 1]])}`;
+}
+
+/** The names from NODE out to the root. */
 export function stackOf(info: ProfileInfo, view: Loaded, node: number): string[] {
-  const names: string[] = [];
-  for (let at = node; at > 0; at = view.topology.parent[at]) names.push(info.funcs.names[view.topology.func[at]] ?? '[unknown]');
-  return names;
+  return pathOf(view.topology, node).reverse().map((func) => info.funcs.names[func] ?? '[unknown]');
 }

@@ -13,9 +13,10 @@
 import type { Topology } from '@/lib/model/types';
 import { FLAG_INLINED } from '@/lib/model/types';
 import { depthOf } from '@/lib/view/layout';
+import { matchesNode } from '@/lib/view/search';
 import { middleEllipsis } from '../format';
 import { withoutParameters } from '../names';
-import type { Palette } from './colors';
+import type { Fill, Palette } from './colors';
 
 export interface FlameData {
   readonly topology: Topology;
@@ -213,7 +214,7 @@ export class FlameRenderer {
         continue;
       }
       if (value[i] > 0) {
-        const color = this.rgba(look, i);
+        const color = this.fillOf(look, i).rgba;
         // A frame of less than a pixel still shows when nothing else has claimed its pixel.
         for (let x = pixel; x < Math.max(last, Math.min(pixel + 1, width)); x++) if (!words[base + x]) words[base + x] = color;
       }
@@ -235,7 +236,7 @@ export class FlameRenderer {
     const { topology } = this.data!;
     let style = '';
     for (let k = 0; k < wide.length; k += 4) {
-      const css = this.css(look, wide[k]);
+      const css = this.fillOf(look, wide[k]).css;
       if (css !== style) context.fillStyle = style = css;
       context.fillRect(wide[k + 1], wide[k + 3], Math.max(1, wide[k + 2] - wide[k + 1] - Math.max(1, Math.round(dpr * 0.5))), height);
     }
@@ -249,7 +250,7 @@ export class FlameRenderer {
       const text = this.fit(look.label(node), width - 8);
       if (!text) continue;
       const top = wide[k + 3] / dpr;
-      const color = look.matched && topology.func[node] >= 0 ? (look.matched[topology.func[node]] ? look.palette.matchText : look.palette.dimText) : look.palette.text;
+      const color = look.matched && topology.func[node] >= 0 ? (matchesNode(topology, look.matched, node) ? look.palette.matchText : look.palette.dimText) : look.palette.text;
       if (color !== textStyle) context.fillStyle = textStyle = color;
       context.fillText(text, left + 4, top + (ROW_PX - 1) / 2 + 0.5);
       if (topology.flags[node] & FLAG_INLINED) {
@@ -273,18 +274,11 @@ export class FlameRenderer {
     context.strokeRect(from + line / 2, Math.round(top * dpr) + line / 2, Math.max(line, to - from - line - dpr), height - line);
   }
 
-  private css(look: FlameLook, node: number): string {
-    const { palette } = look;
-    const func = this.data!.topology.func[node];
-    if (look.matched && func >= 0) return look.matched[func] ? palette.match.css : palette.dimmed[look.fill(node)].css;
-    return palette.fills[look.fill(node)].css;
-  }
-
-  private rgba(look: FlameLook, node: number): number {
-    const { palette } = look;
-    const func = this.data!.topology.func[node];
-    if (look.matched && func >= 0) return look.matched[func] ? palette.match.rgba : palette.dimmed[look.fill(node)].rgba;
-    return palette.fills[look.fill(node)].rgba;
+  private fillOf(look: FlameLook, node: number): Fill {
+    const { palette, matched } = look;
+    const { topology } = this.data!;
+    if (!matched || topology.func[node] < 0) return palette.fills[look.fill(node)];
+    return matchesNode(topology, matched, node) ? palette.match : palette.dimmed[look.fill(node)];
   }
 
   /** The label within WIDTH: whole, else without its parameters, else without its path, else with its middle left out. */

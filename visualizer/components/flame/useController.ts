@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 'use client';
 import { useEffect, useRef, type RefObject } from 'react';
+import { foldAt } from '@/lib/view/fold';
 import { store, type Loaded } from '../state/store';
 import { FlameController } from './controller';
 import type { Pointed } from './HoverCard';
@@ -26,7 +27,8 @@ export function useController(half: Half, canvas: RefObject<HTMLCanvasElement | 
       select: (node) => {
         handlers.current.menu(null);
         const seen = viewOf(half);
-        if (seen) store.select(node > 0 ? seen.topology.func[node] : -1, isMain ? Math.max(node, -1) : -1);
+        if (seen && foldAt(seen.topology, node)) store.query({ foldRoot: false });
+        else if (seen) store.select(node > 0 ? seen.topology.func[node] : -1, isMain ? Math.max(node, -1) : -1);
       },
       open: (node) => (node < 0 ? made.zoomTo(0, 1) : made.zoomToNode(node)),
       menu: (node, x, y) => handlers.current.menu(node > 0 ? { node, x, y } : null),

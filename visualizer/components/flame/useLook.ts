@@ -2,11 +2,12 @@
 'use client';
 import { useMemo } from 'react';
 import type { ProfileInfo } from '@/lib/model/types';
+import { foldAt } from '@/lib/view/fold';
 import { quantity } from '../format';
 import { shortName } from '../names';
 import { useApp, type Loaded } from '../state/store';
 import { heatFill, palette } from './colors';
-import { fillsOf } from './frames';
+import { fillsOf, nodeName } from './frames';
 import type { FlameLook } from './renderer';
 
 /** Colours and labels of a view's frames under the page's theme and colour mode. */
@@ -21,12 +22,12 @@ export function useLook(info: ProfileInfo | null, view: Loaded | null, marks: Pi
     return {
       fill: (node: number): number => {
         const func = funcs![node];
-        if (func < 0) return colors.root;
+        if (func < 0 || foldAt(view!.topology, node)) return colors.root;
         return fills[func] >= 0 ? fills[func] : heatFill(colors, view!.value[node] / total);
       },
       label: (node: number): string => {
         const func = funcs![node];
-        return func < 0 ? `all · ${quantity(total, view!.metric.unit)}` : shortName(info!.funcs.names[func]);
+        return func < 0 ? `all · ${quantity(total, view!.metric.unit)}` : foldAt(view!.topology, node) ? nodeName(info!, view!, node) : shortName(info!.funcs.names[func]);
       },
     };
   }, [view, fills, colors, info]);

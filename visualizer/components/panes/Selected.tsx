@@ -3,6 +3,7 @@
 /** The selected function: shares, where it is, who calls it, what it calls, when it was hot. */
 import { useEffect, useMemo, useState } from 'react';
 import { LAYERS, type HotWindows } from '@/lib/model/types';
+import { callerOf, foldAt } from '@/lib/view/fold';
 import { childrenByWeight, selfOf, stackOf } from '../flame/frames';
 import { bytes, clock, count, nanos, pct, quantity } from '../format';
 import { shortName } from '../names';
@@ -27,10 +28,10 @@ export function Selected() {
     if (!view || func < 0) return null;
     const { topology, value } = view;
     const frames: number[] = [];
-    for (let i = 1; i < topology.count; i++) if (topology.func[i] === func && value[i] > 0) frames.push(i);
-    const parents = ranked((add) => frames.forEach((i) => topology.func[topology.parent[i]] >= 0 && add(topology.func[topology.parent[i]], value[i])));
+    for (let i = 1; i < topology.count; i++) if (topology.func[i] === func && value[i] > 0 && !foldAt(topology, i)) frames.push(i);
+    const parents = ranked((add) => frames.forEach((i) => callerOf(topology, i) >= 0 && add(callerOf(topology, i), value[i])));
     const children = ranked((add) => frames.forEach((i) => childrenByWeight(view, i).forEach((child) => add(topology.func[child], value[child]))));
-    return { frames: frames.length, parents, children };
+    return { frames: frames.length, parents, children, folded: [...topology.folds.values()].some((path) => path.includes(func)) };
   }, [view, func]);
 
   if (!info || !view) return null;
@@ -77,11 +78,12 @@ export function Selected() {
       <dl className="mt-2 grid grid-cols-2 gap-2">
         <Figure term="self" value={quantity(self, unit)} share={pct(self / total)} />
         <Figure term="total" value={quantity(sum, unit)} share={pct(sum / total)} />
-        {node > 0 && <Figure term="this frame" value={quantity(view.value[node], unit)} share={`self ${pct(selfOf(view, node) / total)}`} />}
+        {node > 0 && !around?.folded && <Figure term="this frame" value={quantity(view.value[node], unit)} share={`self ${pct(selfOf(view, node) / total)}`} />}
         {around && around.frames > 1 && <Figure term="frames" value={count(around.frames)} share="in this view" />}
         {stats && stats.calls > 0 && <Figure term="calls" value={count(stats.calls)} share={`mean ${nanos(stats.avgNs)}`} />}
         {stats && stats.allocBytes > 0 && <Figure term="allocated" value={bytes(stats.allocBytes)} share={stats.leakedBytes > 0 ? `${bytes(stats.leakedBytes)} leaked` : `${count(stats.allocCount)} times`} />}
       </dl>
+      {around?.folded && <p className="mt-2 text-muted">It is one of the frames before your code. <button type="button" className="link" onClick={() => store.query({ foldRoot: false })}>Show them</button></p>}
       <HotIn func={func} />
       {around && list(upsideDown ? 'Calls' : 'Called by', around.parents)}
       {around && list(upsideDown ? 'Called by' : 'Calls', around.children)}

@@ -55,6 +55,7 @@ export function hashOf(tab: Tab): string {
   if (query.onlyMyCode) add('my', '1');
   if (query.layers !== ALL_LAYERS) add('l', query.layers.toString(16));
   if (query.recursion !== 'off') add('r', query.recursion);
+  if (!query.foldRoot) add('root', '1');
   if (query.from > 0 || query.to < 1) add('z', `${short(query.from)}~${short(query.to)}`);
   if (search.text) add(search.regexp ? 'qr' : 'q', search.text);
   if (table !== 'functions') add('tab', table);
@@ -100,6 +101,7 @@ export function queryFromHash(hash: string, info: ProfileInfo): Partial<Query> &
   if (layers > 0 && layers <= ALL_LAYERS) result.layers = layers;
   const recursion = params.get('r');
   if (recursion === 'direct' || recursion === 'all') result.recursion = recursion;
+  if (params.get('root') === '1') result.foldRoot = false;
   const zoom = pair(params.get('z'));
   if (zoom && zoom[1] <= 1) Object.assign(result, { from: zoom[0], to: zoom[1] });
   const pattern = params.get('qr');

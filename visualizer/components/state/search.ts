@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the page asks of lib/view/search, with the lower-cased names kept per session. */
 import type { ProfileInfo, Topology } from '@/lib/model/types';
+import { foldAt } from '@/lib/view/fold';
 import { NameSearch } from '@/lib/view/search';
 
 const searches = new WeakMap<ProfileInfo, NameSearch>();
@@ -16,6 +17,6 @@ export function matchFunctions(info: ProfileInfo, text: string, regexp: boolean)
 export function heaviestOf(view: { readonly topology: Topology; readonly value: Float64Array }, func: number): number {
   let best = -1;
   const { count, func: funcs } = view.topology;
-  for (let i = 1; i < count; i++) if (funcs[i] === func && view.value[i] > 0 && (best < 0 || view.value[i] > view.value[best])) best = i;
+  for (let i = 1; i < count; i++) if ((funcs[i] === func || foldAt(view.topology, i)?.includes(func)) && view.value[i] > 0 && (best < 0 || view.value[i] > view.value[best])) best = i;
   return best;
 }

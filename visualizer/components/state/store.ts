@@ -32,6 +32,7 @@ export interface Query {
   readonly onlyMyCode: boolean;
   readonly layers: number;
   readonly recursion: 'off' | 'direct' | 'all';
+  readonly foldRoot: boolean; // the frames before the reader's code are one
   readonly from: number;   // horizontal range, shares of the root
   readonly to: number;
 }
@@ -75,6 +76,7 @@ export interface Compare {
   readonly relative: boolean;
   readonly direction: 'top-down' | 'bottom-up';
   readonly onlyMyCode: boolean;
+  readonly foldRoot: boolean;
   readonly view: (CompareView & { readonly topology: Topology }) | null;
   readonly error: string;
 }
@@ -94,6 +96,7 @@ export interface AppState {
   readonly colorBy: ColorBy;
   readonly sheet: boolean;
   readonly pane: 'flame' | 'tables' | 'insights'; // narrow screens show one
+  readonly tablesFolded: boolean; // to their row of names; the flame graph has the rest
 }
 
 const NO_SEARCH: Search = { text: '', regexp: false, matched: null, error: '', hits: 0, share: 0 };
@@ -106,7 +109,7 @@ export const WHOLE = { from: 0, to: 1 } as const;
 function firstQuery(info: ProfileInfo): Query {
   return {
     metric: info.metrics.length ? info.metrics[0].id : '', mode: 'top-down', flame: false, func: -1, window: null, threads: null, processes: null,
-    transforms: [], onlyMyCode: false, layers: ALL_LAYERS, recursion: 'off', from: 0, to: 1,
+    transforms: [], onlyMyCode: false, layers: ALL_LAYERS, recursion: 'off', foldRoot: true, from: 0, to: 1,
   };
 }
 
@@ -120,7 +123,7 @@ function firstTab(info: ProfileInfo, opened: Partial<Query> & { search?: unknown
 
 export class Store {
   private state: AppState = {
-    ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame',
+    ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame', tablesFolded: false,
   };
   private readonly listeners = new Set<() => void>();
   private nextMessage = 1;
@@ -279,7 +282,7 @@ export class Store {
     return {
       profile: tab.info.id, metric: query.metric, window: query.window, threads: query.threads, processes: query.processes, transforms: query.transforms,
       direction, func: direction === 'callers' || direction === 'callees' ? query.func : null, onlyMyCode: query.onlyMyCode, layers: query.layers,
-      collapseRecursion: query.recursion, haveTopology: held?.topology.id ?? 0, tables,
+      collapseRecursion: query.recursion, foldRoot: query.foldRoot, haveTopology: held?.topology.id ?? 0, tables,
     };
   }
 
@@ -393,7 +396,7 @@ export class Store {
     const second = tabs[active === 0 ? 1 : active];
     const first = tabs[active === 0 ? 0 : active - 1];
     const compare: Compare = {
-      base: first.info.id, next: second.info.id, metric: first.query.metric, relative: true, direction: 'top-down', onlyMyCode: false, view: null, error: '', ...held, ...change,
+      base: first.info.id, next: second.info.id, metric: first.query.metric, relative: true, direction: 'top-down', onlyMyCode: false, foldRoot: true, view: null, error: '', ...held, ...change,
     };
     const samePair = held && held.base === compare.base && held.next === compare.next;
     this.set({ compare: { ...compare, view: samePair ? compare.view : null } });
@@ -404,7 +407,7 @@ export class Store {
       const view = await this.analyst.latest('compare', 'compare', {
         base: { profile: base.info.id, metric: metricIn(base.info, compare.metric), window: base.query.window },
         next: { profile: next.info.id, metric: metricIn(next.info, compare.metric), window: next.query.window },
-        relative: compare.relative, direction: compare.direction, onlyMyCode: compare.onlyMyCode, layers: ALL_LAYERS, collapseRecursion: 'off', haveTopology: 0,
+        relative: compare.relative, direction: compare.direction, onlyMyCode: compare.onlyMyCode, layers: ALL_LAYERS, collapseRecursion: 'off', foldRoot: compare.foldRoot, haveTopology: 0,
       });
       if (view?.topology && this.state.compare) this.set({ compare: { ...this.state.compare, view: { ...view, topology: view.topology }, error: '' } });
     } catch (error) {
@@ -420,7 +423,7 @@ function metricIn(info: ProfileInfo, id: string): string {
 function asksWorker(before: Query, after: Query): boolean {
   return before.metric !== after.metric || before.mode !== after.mode || before.func !== after.func || before.window !== after.window
     || before.threads !== after.threads || before.processes !== after.processes || before.transforms !== after.transforms
-    || before.onlyMyCode !== after.onlyMyCode || before.layers !== after.layers || before.recursion !== after.recursion;
+    || before.onlyMyCode !== after.onlyMyCode || before.layers !== after.layers || before.recursion !== after.recursion || before.foldRoot !== after.foldRoot;
 }
 
 function withTopology(view: View, held: Loaded | null): Loaded | null {

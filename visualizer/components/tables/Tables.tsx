@@ -18,12 +18,19 @@ const TABS: readonly (readonly [TableTab, string])[] = [
   ['functions', 'Functions'], ['crates', 'Crates'], ['modules', 'Modules'], ['memory', 'Memory'], ['threads', 'Threads'], ['scopes', 'Scopes'], ['benchmarks', 'Benchmarks'],
 ];
 
+/** Naming a table shows it. */
+export function showTable(table: TableTab): void {
+  store.set({ tablesFolded: false });
+  store.patch({ table });
+}
+
 export function Tables() {
   const table = useTab((tab) => tab.table) ?? 'functions';
   const crateFilter = useTab((tab) => tab.crateFilter) ?? -1;
   const moduleFilter = useTab((tab) => tab.moduleFilter) ?? -1;
   const info = useTab((tab) => tab.info);
   const [text, setText] = useState('');
+  const folded = useApp((state) => state.tablesFolded);
   if (!info) return null;
   const named = table === 'functions' || table === 'crates' || table === 'modules';
   return (
@@ -31,12 +38,12 @@ export function Tables() {
       <div className="flex h-9 shrink-0 items-center gap-1 border-b border-line bg-panel px-3">
         <div role="tablist" aria-label="Tables" className="flex h-full min-w-0 overflow-x-auto">
           {TABS.map(([id, label]) => (
-            <button key={id} type="button" role="tab" id={`tab-${id}`} aria-selected={table === id} aria-controls="table-panel" tabIndex={table === id ? 0 : -1} data-testid={`tab-${id}`} className={`-mb-px cursor-pointer border-b-2 px-2 text-xs ${table === id ? 'border-accent font-medium text-fg' : 'border-transparent text-muted hover:text-fg'}`} onClick={() => store.patch({ table: id })}
+            <button key={id} type="button" role="tab" id={`tab-${id}`} aria-selected={table === id} aria-controls="table-panel" tabIndex={table === id ? 0 : -1} data-testid={`tab-${id}`} className={`-mb-px cursor-pointer border-b-2 px-2 text-xs ${table === id ? 'border-accent font-medium text-fg' : 'border-transparent text-muted hover:text-fg'}`} onClick={() => showTable(id)}
               onKeyDown={(event) => {
                 const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
                 if (!step) return;
                 const next = TABS[(TABS.findIndex(([one]) => one === table) + step + TABS.length) % TABS.length][0];
-                store.patch({ table: next });
+                showTable(next);
                 document.getElementById(`tab-${next}`)?.focus();
               }}
             >
@@ -47,7 +54,8 @@ export function Tables() {
         <span className="flex-1" />
         {(table === 'functions' || table === 'modules') && crateFilter >= 0 && <Crumb label={info.crates[crateFilter]} onRemove={() => store.patch({ crateFilter: -1 })} />}
         {table === 'functions' && moduleFilter >= 0 && <Crumb label={info.modules[moduleFilter]?.name ?? ''} onRemove={() => store.patch({ moduleFilter: -1 })} />}
-        {named && <input type="text" aria-label="Filter the table" placeholder="Filter" className="field h-6 w-40 max-sm:w-20" spellCheck={false} value={text} data-testid="filter" onChange={(event) => setText(event.target.value)} />}
+        {named && !folded && <input type="text" aria-label="Filter the table" placeholder="Filter" className="field h-6 w-40 max-sm:w-20" spellCheck={false} value={text} data-testid="filter" onChange={(event) => setText(event.target.value)} />}
+        <button type="button" className="btn btn-quiet w-7 px-0 max-md:hidden" data-testid="fold-tables" aria-expanded={!folded} aria-controls="table-panel" aria-label={folded ? 'Show the tables' : 'Fold the tables'} title={folded ? 'Show the tables (b)' : 'Fold the tables: the flame graph gets their height (b)'} onClick={() => store.set({ tablesFolded: !folded })}>{folded ? '▴' : '▾'}</button>
       </div>
       <div id="table-panel" role="tabpanel" aria-labelledby={`tab-${table}`} className="flex min-h-0 flex-1 flex-col">
         {table === 'functions' && <Functions filterText={text} />}

@@ -11,7 +11,7 @@ import { palette } from '../flame/colors';
 import { clock } from '../format';
 import { store, useApp, useTab, type Query } from '../state/store';
 import { observeSize } from '../ui/observeSize';
-import { axisEnd, decimate, lanesOf, niceStep, type Lane } from './lanes';
+import { axisEnd, decimate, lanesOf, layOut, niceStep, type Lane } from './lanes';
 
 const GUTTER = 96;
 const RIGHT = 80; // "1,008 MB/s" and its margin
@@ -40,8 +40,9 @@ export function Timeline() {
   const [from, to] = range ?? [0, end];
   const interval = info?.side.timeline.intervalMs || 100;
   // On a short screen the flame graph needs the rows more than the lanes their height.
-  const laneHeight = pageHeight > 0 && pageHeight < 800 ? 18 : lanes.length > 4 ? 26 : 32;
-  const height = AXIS + lanes.length * laneHeight;
+  const tall = pageHeight > 0 && pageHeight < 800 ? 18 : lanes.length > 4 ? 26 : 32;
+  const layout = useMemo(() => layOut(lanes, tall), [lanes, tall]);
+  const height = AXIS + layout.total;
   const plot = Math.max(1, width - GUTTER - RIGHT);
   const xOf = useCallback((ms: number) => GUTTER + ((ms - from) / Math.max(1e-9, to - from)) * plot, [from, to, plot]);
   const msOf = useCallback((x: number) => Math.max(0, Math.min(end, from + ((x - GUTTER) / plot) * (to - from))), [from, to, plot, end]);
@@ -62,8 +63,8 @@ export function Timeline() {
 
   useEffect(() => {
     const canvas = canvasRef.current;
-    if (canvas && width) drawLanes(canvas, lanes, { width, height, laneHeight, from, to, interval, dark: theme === 'dark', cursor: cursor?.ms ?? null });
-  }, [lanes, width, height, laneHeight, from, to, interval, theme, cursor, ratio]);
+    if (canvas && width) drawLanes(canvas, lanes, { width, height, layout, from, to, interval, dark: theme === 'dark', cursor: cursor?.ms ?? null });
+  }, [lanes, width, height, layout, from, to, interval, theme, cursor, ratio]);
 
   // React listens to wheel passively; zooming the axis must keep the page from zooming.
   useEffect(() => {
@@ -179,7 +180,7 @@ export function Timeline() {
       >
         <canvas ref={canvasRef} aria-hidden="true" className="absolute inset-0" style={{ width, height }} />
         {lanes.map((lane, i) => (
-          <LaneLegend key={lane.id} lane={lane} top={AXIS + i * laneHeight} height={laneHeight} at={cursor ? Math.floor(cursor.ms / interval) : -1} />
+          <LaneLegend key={lane.id} lane={lane} top={AXIS + layout.top[i]} height={layout.height[i]} at={cursor ? Math.floor(cursor.ms / interval) : -1} />
         ))}
         {window_ && clipRight > clipLeft && (
           <>
@@ -274,10 +275,10 @@ function Marker({ event, x, low, high, height, active }: { event: TimelineEvent;
   );
 }
 
-interface DrawOptions { width: number; height: number; laneHeight: number; from: number; to: number; interval: number; dark: boolean; cursor: number | null }
+interface DrawOptions { width: number; height: number; layout: ReturnType<typeof layOut>; from: number; to: number; interval: number; dark: boolean; cursor: number | null }
 
 function drawLanes(canvas: HTMLCanvasElement, lanes: readonly Lane[], options: DrawOptions): void {
-  const { width, height, laneHeight, from, to, interval, dark, cursor } = options;
+  const { width, height, layout, from, to, interval, dark, cursor } = options;
   const dpr = window.devicePixelRatio || 1;
   const [deviceWidth, deviceHeight] = [Math.round(width * dpr), Math.round(height * dpr)];
   if (canvas.width !== deviceWidth || canvas.height !== deviceHeight) [canvas.width, canvas.height] = [deviceWidth, deviceHeight];
@@ -303,7 +304,8 @@ function drawLanes(canvas: HTMLCanvasElement, lanes: readonly Lane[], options: D
 
   const column = new Float64Array(plot);
   lanes.forEach((lane, index) => {
-    const top = AXIS + index * laneHeight;
+    const laneHeight = layout.height[index];
+    const top = AXIS + layout.top[index];
     const bottom = top + laneHeight - 3;
     const scale = (laneHeight - 7) / lane.max;
     context.fillStyle = line;

@@ -9,6 +9,8 @@ export interface Lane {
   readonly label: string;
   readonly series: readonly Series[];
   readonly max: number;
+  /** One value all the time: a thin line says it. */
+  readonly constant: boolean;
   readonly format: (value: number) => string;
 }
 
@@ -31,6 +33,22 @@ function highest(series: readonly Series[]): number {
   return max;
 }
 
+function isConstant(series: readonly Series[]): boolean {
+  return series.every(({ values }) => {
+    const first = values.find((value) => !Number.isNaN(value));
+    return values.every((value) => value === first || Number.isNaN(value));
+  });
+}
+
+/** Top and height of each lane in CSS pixels below the axis, and of all together; constant ones take a line of text. */
+export function layOut(lanes: readonly Lane[], tall: number): { readonly top: readonly number[]; readonly height: readonly number[]; readonly total: number } {
+  const height = lanes.map((lane) => (lane.constant ? Math.min(tall, CONSTANT_PX) : tall));
+  let total = 0;
+  const top = height.map((one) => (total += one) - one);
+  return { top, height, total };
+}
+const CONSTANT_PX = 14;
+
 function measured(column: Column | undefined): column is Column {
   return column !== undefined && column.values.some((value) => !Number.isNaN(value));
 }
@@ -49,10 +67,10 @@ export function lanesOf(info: ProfileInfo): Lane[] {
     const shown = id === 'memory' && series.length === 3 ? [series[0], series[2]] : series;
     if (!shown.length) continue;
     const max = highest(shown);
-    if (max > 0 || id === 'cpu') lanes.push({ id, label: id === 'memory' && shown[0].label !== 'heap' ? 'Memory' : label, series: shown, max: max || 1, format: (value) => format(value, perSecond) });
+    if (max > 0 || id === 'cpu') lanes.push({ id, label: id === 'memory' && shown[0].label !== 'heap' ? 'Memory' : label, series: shown, max: max || 1, constant: id !== 'cpu' && isConstant(shown), format: (value) => format(value, perSecond) });
   }
   for (const [id, column] of timeline.counters) {
-    if (measured(column)) lanes.push({ id: `counter ${id}`, label: column.label, series: [{ label: column.label, values: column.values, line: false }], max: highest([{ label: '', values: column.values, line: false }]) || 1, format: count });
+    if (measured(column)) lanes.push({ id: `counter ${id}`, label: column.label, series: [{ label: column.label, values: column.values, line: false }], max: highest([{ label: '', values: column.values, line: false }]) || 1, constant: false, format: count });
   }
   return lanes;
 }

@@ -11,7 +11,7 @@ import { Comparison } from './compare';
 function compare(base: Engine, next: Engine, over: Partial<CompareRequest> = {}, metrics: readonly [string, string] = ['s0', 's0']): CompareView {
   const side = (engine: Engine, metric: string): CompareRequest['base'] => ({ profile: engine.id, metric, window: null });
   return new Comparison(base, metrics[0], next, metrics[1]).view({
-    base: side(base, metrics[0]), next: side(next, metrics[1]), relative: false, direction: 'top-down', onlyMyCode: false, layers: ALL_LAYERS, collapseRecursion: 'off', haveTopology: 0, ...over,
+    base: side(base, metrics[0]), next: side(next, metrics[1]), relative: false, direction: 'top-down', onlyMyCode: false, layers: ALL_LAYERS, collapseRecursion: 'off', foldRoot: false, haveTopology: 0, ...over,
   });
 }
 function nodes(view: CompareView): Record<string, readonly [number, number]> {
@@ -20,6 +20,17 @@ function nodes(view: CompareView): Record<string, readonly [number, number]> {
 }
 
 describe('compare', () => {
+  test('the way to the reader’s code folds here too, and the table keeps its functions', async () => {
+    const a = await open(healthySession().json());
+    const b = await open(healthySession(100).json());
+    const whole = compare(a, b, {}, ['cpu', 'cpu']);
+    const view = compare(a, b, { foldRoot: true }, ['cpu', 'cpu']);
+    const [[node, path]] = view.topology!.folds;
+    expect(path.map((f) => view.funcs.names[f])).toEqual(['_start', 'std::rt::lang_start::<()>']);
+    expect([view.base[node], view.next[node]]).toEqual([whole.base[0], whole.next[0]]);
+    expect(nodes(view)['_start;std::rt::lang_start::<()>;shop::main']).toEqual(nodes(whole)['_start;std::rt::lang_start::<()>;shop::main']);
+    expect(view.rows).toEqual(whole.rows);
+  });
   test('functions are joined by name; what vanished and what is new stay visible', async () => {
     const view = compare(await open('main;old 4\nmain;same 6\n'), await open('main;same 9\nmain;new 3\n'));
     expect(nodes(view)).toEqual({ main: [10, 12], 'main;same': [6, 9], 'main;old': [4, 0], 'main;new': [0, 3] });

@@ -4,7 +4,8 @@
  * and built like any other, so every rule of the single view holds here; only the sums are made twice.
  */
 import type { BucketRows, CompareRequest, CompareSide, CompareView, FuncTable, Metric, Profile, ProfileSide, Topology } from '../model/types';
-import { Engine, type Shape } from '../view/engine';
+import { copyTopology, Engine, type Shape } from '../view/engine';
+import { gather } from '../view/fold';
 import type { BuiltTree } from '../view/topology';
 import { accumulate, buildWeight, groupSums, rowRange, sumSelf } from '../view/values';
 
@@ -35,12 +36,13 @@ export class Comparison {
     const value = new Float64Array(tree.topology.count);
     for (let n = 0; n < value.length; n++) value[n] = base.total[n] + next.total[n];
     const x0 = edges(tree.topology, value);
-    const { topology } = tree;
+    const folded = request.foldRoot && request.direction === 'top-down' ? this.joined.fold(tree, 'both') : null;
+    const topology = folded?.topology ?? tree.topology;
+    const shown = (column: Float64Array): Float64Array => (folded ? gather(column, folded.from) : column);
     return {
       topologyId: topology.id,
-      topology: request.haveTopology === topology.id ? null
-        : { ...topology, parent: topology.parent.slice(), func: topology.func.slice(), flags: topology.flags.slice(), firstChild: topology.firstChild.slice(), rowStart: topology.rowStart.slice() },
-      funcs: this.joined.funcs, crates: this.joined.crates, value, x0, base: base.total, next: next.total,
+      topology: request.haveTopology === topology.id ? null : copyTopology(topology),
+      funcs: this.joined.funcs, crates: this.joined.crates, value: shown(value), x0: shown(x0), base: shown(base.total), next: shown(next.total),
       unit: this.sides[0].metric.info.unit, baseTotal: base.sum, nextTotal: next.sum,
       rows: this.rows(top, request), warnings: this.warnings(request),
     };

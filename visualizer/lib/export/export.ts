@@ -7,7 +7,7 @@ import { selfValue } from '../view/layout';
 import { flameSvg } from './svg';
 
 export function exportView(engine: Engine, request: ViewRequest, format: ExportFormat, title: string, dark: boolean): Blob {
-  const view = engine.view({ ...request, haveTopology: 0, tables: format === 'csv' });
+  const view = engine.view({ ...request, foldRoot: false, haveTopology: 0, tables: format === 'csv' });
   const topology = view.topology!;
   switch (format) {
     case 'svg': return new Blob([flameSvg(engine, view, topology, title, dark)], { type: 'image/svg+xml' });

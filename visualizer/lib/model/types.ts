@@ -339,6 +339,8 @@ export interface ViewRequest {
   /** Bit i set = LAYERS[i] is shown; a hidden layer is charged to its callers. ALL_LAYERS shows all. */
   readonly layers: number;
   readonly collapseRecursion: 'off' | 'direct' | 'all';
+  /** Top-down: the frames between the root and the reader's code are one (view/fold.ts). */
+  readonly foldRoot: boolean;
   /** Topology the page holds already, 0 for none. */
   readonly haveTopology: number;
   /** Ask for the tables and insights as well as the flame graph. */
@@ -348,6 +350,7 @@ export const ALL_LAYERS = 0xff;
 
 /** node flags */
 export const FLAG_INLINED = 1; // every frame merged here was inlined
+export const FLAG_FOLDED = 2;  // stands for several frames, see Topology.folds
 
 /** Nodes in breadth-first order; node 0 is the root (func -1), alone in row 0. */
 export interface Topology {
@@ -362,6 +365,8 @@ export interface Topology {
   readonly rowStart: Uint32Array;
   /** Bottom-up stops at this many levels when the tree would not fit; 0 = complete. */
   readonly cappedAt: number;
+  /** Frames that stand for a chain of frames, with the functions of the chain from the outermost on, which is the frame's own. Empty without `foldRoot`. */
+  readonly folds: ReadonlyMap<number, readonly FuncId[]>;
 }
 
 export interface View {
@@ -450,6 +455,7 @@ export interface CompareRequest {
   readonly onlyMyCode: boolean;
   readonly layers: number;
   readonly collapseRecursion: 'off' | 'direct' | 'all';
+  readonly foldRoot: boolean;
   readonly haveTopology: number;
 }
 export interface CompareView {

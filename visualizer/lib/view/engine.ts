@@ -4,8 +4,9 @@ import type {
   FuncId, GroupTable, HotWindows, Metric, PageFuncs, Profile, ProfileInfo, RankedName, SpikeCause, Tables, TimeWindow, Topology, Transform, View, ViewRequest,
 } from '../model/types';
 import { ALL_LAYERS } from '../model/types';
-import { compileRules, virtualFuncs, type VirtualFuncs } from './rules';
-import { buildBottomUp, buildCallers, buildTopDown, type BuiltTree, type GroupColumns, type SourceTree } from './topology';
+import { foldRoots, gather, type Folded } from './fold';
+import { compileRules, MY_CODE, virtualFuncs, type VirtualFuncs } from './rules';
+import { buildBottomUp, buildCallers, buildTopDown, nextTopologyId, subtreeWeights, type BuiltTree, type GroupColumns, type SourceTree } from './topology';
 import { accumulate, buildWeight, groupSums, rowRange, sumSelf, type Filter, type Sums } from './values';
 
 /** Trees kept; one of 774k nodes is some 17 MB. */
@@ -30,6 +31,7 @@ export class Engine {
   private readonly trees = new Map<string, BuiltTree>();
   private readonly sources = new Map<'stacks' | 'scopes', SourceTree>();
   private readonly weights = new Map<Metric, Float64Array>();
+  private readonly folded = new WeakMap<BuiltTree, Folded | null>();
 
   constructor(readonly id: number, readonly profile: Profile, readonly sizeBytes: number) {
     const { funcs, strings, modules } = profile;
@@ -125,10 +127,28 @@ export class Engine {
       return buildTopDown(this.source(metric.info.tree), rules, this.weight(metric));
     }
     const top = this.tree(shape, 'top-down', null);
-    const own = new Float64Array(top.topology.count);
-    const weight = this.weight(metric);
-    for (let n = 0; n < top.map.length; n++) if (top.map[n] >= 0) own[top.map[n]] += weight[n];
+    const own = this.ownWeight(top, metric);
     return direction === 'bottom-up' ? buildBottomUp(top, own) : buildCallers(top, func ?? -1, own);
+  }
+
+  /** What each node of a built tree has itself over the whole recording. */
+  private ownWeight(tree: BuiltTree, metric: Metric): Float64Array {
+    const own = new Float64Array(tree.topology.count);
+    const weight = this.weight(metric);
+    for (let n = 0; n < tree.map.length; n++) if (tree.map[n] >= 0) own[tree.map[n]] += weight[n];
+    return own;
+  }
+
+  /** TREE with the way to the reader's code folded; null where nothing folds. */
+  fold(tree: BuiltTree, metric: string): Folded | null {
+    let folded = this.folded.get(tree);
+    if (folded === undefined) {
+      const { topology } = tree;
+      const mine = this.funcs.layer.map((layer) => MY_CODE >> layer & 1);
+      const total = subtreeWeights(topology.parent, this.ownWeight(tree, this.needMetric(metric)));
+      this.folded.set(tree, (folded = foldRoots(topology, total, mine, this.funcs.names, nextTopologyId())));
+    }
+    return folded;
   }
 
   filter(metric: Metric, window: TimeWindow | null, threads: readonly number[] | null, processes: readonly number[] | null): Filter {
@@ -149,11 +169,13 @@ export class Engine {
     const sums = sumSelf(tree, metric, nodes, filter);
     const topDown = request.tables ? this.topDown(request, metric, tree, sums, filter, nodes) : null;
     const x0 = accumulate(tree, sums.value);
+    const folded = request.foldRoot && request.direction === 'top-down' ? this.fold(tree, request.metric) : null;
+    const topology = folded?.topology ?? tree.topology;
     return {
-      topologyId: tree.topology.id,
-      topology: request.haveTopology === tree.topology.id ? null : copyTopology(tree.topology),
-      value: sums.value,
-      x0,
+      topologyId: topology.id,
+      topology: request.haveTopology === topology.id ? null : copyTopology(topology),
+      value: folded ? gather(sums.value, folded.from) : sums.value,
+      x0: folded ? gather(x0, folded.from) : x0,
       metric: metric.info,
       status: {
         shown: sums.value[0],
@@ -298,7 +320,7 @@ export class Engine {
 const SYMBOLS = ['dwarf', 'symtab', 'dynsym', 'none', 'unknown'];
 
 /** Topologies are transferred to the page while the worker keeps its own. */
-function copyTopology(t: Topology): Topology {
+export function copyTopology(t: Topology): Topology {
   return { ...t, parent: t.parent.slice(), func: t.func.slice(), flags: t.flags.slice(), firstChild: t.firstChild.slice(), rowStart: t.rowStart.slice() };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Small questions about a view's columns, asked by the page while drawing and pointing. */
 import type { Topology } from '../model/types';
+import { foldAt } from './fold';
 
 export interface Columns { readonly topology: Topology; readonly value: Float64Array; readonly x0: Float64Array }
 
@@ -22,10 +23,14 @@ export function depthOf(t: Topology, node: number): number {
   return low;
 }
 
-/** Functions from the root's child down to NODE. */
+/** Functions from the root's child down to NODE; those behind a folded frame are among them. */
 export function pathOf(t: Topology, node: number): number[] {
   const path: number[] = [];
-  for (let n = node; n > 0; n = t.parent[n]) path.push(t.func[n]);
+  for (let n = node; n > 0; n = t.parent[n]) {
+    const folded = foldAt(t, n);
+    if (folded) path.push(...[...folded].reverse());
+    else path.push(t.func[n]);
+  }
   return path.reverse();
 }
 

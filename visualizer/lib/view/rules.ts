@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Turns the page's chips, layers and "only my code" into one verdict per function, so that building a tree asks once per node. */
-import { LAYER_KERNEL, LAYER_PROFILER, LAYER_UNKNOWN, LAYER_USER, type FuncTable, type PresetName, type Transform } from '../model/types';
+import { LAYER_KERNEL, LAYER_PROFILER, LAYER_RUNTIME, LAYER_STD, LAYER_UNKNOWN, LAYER_USER, type FuncTable, type PresetName, type Transform } from '../model/types';
 
 export const SHOW = 0;
 /** The frame disappears, its self goes to its caller. */
@@ -45,6 +45,9 @@ export interface Rules {
   /** No rule changes the tree. */
   readonly identity: boolean;
 }
+
+/** The start-up code of Rust's library (std::rt, std::panicking) is of the runtime, and of std: either switch hides it. */
+const STD_PATH = /^<*(?:&|mut |dyn )*(?:std|core|alloc)::/;
 
 /** Crates that only move work about. */
 const PLUMBING: Record<PresetName, string> = {
@@ -95,9 +98,10 @@ export function compileRules(input: RuleInput): Rules {
   const verdict = new Uint8Array(funcs.count);
   const shown = input.onlyMyCode ? MY_CODE & input.layers : input.layers;
   let identity = input.collapseRecursion === 'off';
+  const shows = (layer: number): boolean => (shown >> layer & 1) === 1;
   for (let f = 0; f < funcs.count; f++) {
     if (funcs.layer[f] === LAYER_PROFILER) verdict[f] = PROFILER;
-    else if (!(shown & (1 << funcs.layer[f]))) verdict[f] = HIDE;
+    else if (!shows(funcs.layer[f]) || (funcs.layer[f] === LAYER_RUNTIME && !shows(LAYER_STD) && STD_PATH.test(input.names[f]))) verdict[f] = HIDE;
     if (verdict[f] !== SHOW) identity = false;
   }
   let shownAs: Int32Array | null = null;

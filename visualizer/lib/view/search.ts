@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Search over function names and its answer over a view; runs on the page, a key stroke must not wait for the worker. */
 import type { Topology } from '../model/types';
+import { foldAt } from './fold';
 
 export interface SearchQuery { readonly text: string; readonly regexp: boolean; readonly caseSensitive?: boolean }
 
@@ -57,16 +58,23 @@ export interface NodeMatches {
   readonly covered: number;
 }
 
+/** Whether a frame matches; a folded one does when any of its functions does. */
+export function matchesNode(t: Topology, mask: Uint8Array, node: number): boolean {
+  const path = foldAt(t, node);
+  if (path) return path.some((f) => f >= 0 && mask[f] === 1);
+  return t.func[node] >= 0 && mask[t.func[node]] === 1;
+}
+
 /** How much of a view a set of functions covers. One pass, no list: see `nextMatch`. */
 export function matchTotals(t: Topology, value: Float64Array, mask: Uint8Array, scratch: Uint8Array = new Uint8Array(t.count)): NodeMatches {
   let count = 0;
   let covered = 0;
   scratch[0] = 0;
-  const { parent, func } = t;
+  const { parent } = t;
   for (let n = 1; n < t.count; n++) {
     const above = scratch[parent[n]];
     scratch[n] = above;
-    if (value[n] === 0 || func[n] < 0 || mask[func[n]] === 0) continue;
+    if (value[n] === 0 || !matchesNode(t, mask, n)) continue;
     count++;
     if (!above) {
       covered += value[n];
@@ -80,7 +88,7 @@ export function matchTotals(t: Topology, value: Float64Array, mask: Uint8Array, 
 export function nextMatch(t: Topology, value: Float64Array, mask: Uint8Array, node: number, step: 1 | -1): number {
   for (let i = 1, n = node; i <= t.count; i++) {
     n = (n + step + t.count) % t.count;
-    if (n > 0 && value[n] !== 0 && t.func[n] >= 0 && mask[t.func[n]]) return n;
+    if (n > 0 && value[n] !== 0 && matchesNode(t, mask, n)) return n;
   }
   return -1;
 }

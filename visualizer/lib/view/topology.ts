@@ -44,7 +44,13 @@ export interface GroupColumns {
   readonly modules: number;
 }
 
+const NO_FOLDS: ReadonlyMap<number, readonly number[]> = new Map();
+
 let lastId = 0;
+/** Identifies a topology for as long as the worker lives. */
+export function nextTopologyId(): number {
+  return ++lastId;
+}
 
 const OUT = -1;     // left out with everything below
 const PENDING = -2; // above the focus
@@ -303,7 +309,7 @@ function finishSummed(parent: Int32Array, key: Int32Array, inlined: Int32Array, 
     if (end[row] - next[row] > 1) sortBySum(children, next[row], end[row], sum);
   }
   for (let n = 0; n < map.length; n++) if (map[n] >= 0) map[n] = rank[map[n]];
-  return { topology: { id: ++lastId, count, parent: outParent, func, flags, firstChild, rowStart, cappedAt }, map };
+  return { topology: { id: nextTopologyId(), count, parent: outParent, func, flags, firstChild, rowStart, cappedAt, folds: NO_FOLDS }, map };
 }
 
 /** Most nodes have a handful of children; a plain insertion sort wins there and needs no closure. */

@@ -103,6 +103,76 @@ describe('only my code', () => {
   });
 });
 
+describe('the root', () => {
+  const START = ['_start', '__libc_start_main', 'main', 'std::rt::lang_start_internal', 'std::panicking::catch_unwind', 'core::ops::function::FnOnce::call_once'];
+  const functions = [
+    ...SHOP, ...START.slice(1).map((name) => ({ name, crate: name === 'main' ? 'shop' : 'std', layer: name === 'main' ? 'user' as const : name.startsWith('core') ? 'std' as const : 'runtime' as const })),
+    { name: 'clone3', crate: 'libc', layer: 'runtime' as const }, { name: 'start_thread', crate: 'libc', layer: 'runtime' as const }, { name: 'std::rt::cleanup', crate: 'std', layer: 'runtime' as const },
+  ];
+  async function started(): Promise<Engine> {
+    const make = new SessionMaker(2, 100, functions, SHOP_MODULES);
+    make.cpu(
+      { bucket: 0, stack: [...START, 'shop::main', 'shop::db::query'], us: 600 }, { bucket: 1, stack: [...START, 'shop::main', 'shop::db::query', 'malloc'], us: 300 },
+      { bucket: 0, stack: ['clone3', 'start_thread', 'shop::serve::{{closure}}'], us: 70 },
+      { bucket: 1, stack: [...START.slice(0, 4), 'std::rt::cleanup', 'malloc'], us: 20 }, { bucket: 1, stack: START.slice(0, 2), us: 10 },
+    );
+    return open(make.json());
+  }
+  const names = (engine: Engine, funcs: readonly number[]): string[] => funcs.map((f) => engine.funcs.names[f]);
+
+  test('the way to the reader’s code is one frame, a thread’s too; everything else keeps place and value', async () => {
+    const engine = await started();
+    for (const window of [null, { fromMs: 100, toMs: 200 }]) {
+      const whole = engine.view(request({ metric: 'cpu', window }));
+      const view = engine.view(request({ metric: 'cpu', window, foldRoot: true }));
+      const t = view.topology!;
+      const folds = [...t.folds];
+      expect(folds.map(([, path]) => names(engine, path))).toEqual([START, ['clone3', 'start_thread']]);
+      expect(t.count).toBe(whole.topology!.count - 6);
+      const places = (v: View): string[] => Array.from({ length: v.topology!.count }, (_, n) => `${names(engine, pathOf(v.topology!, n)).join(';')} ${v.x0[n]} ${v.value[n]}`).sort();
+      const all = new Set(places(whole));
+      for (let n = 1; n < t.count; n++) if (!t.folds.has(n) && !names(engine, pathOf(t, n)).includes('std::rt::cleanup')) expect(all).toContain(`${names(engine, pathOf(t, n)).join(';')} ${view.x0[n]} ${view.value[n]}`);
+      const cleanup = t.func.indexOf(funcNamed(engine, 'std::rt::cleanup'));
+      expect(t.parent[cleanup]).toBe(folds[0][0]); // a side branch of the way is not lost
+      for (let d = 0; d < t.rowStart.length - 1; d++) for (let n = t.rowStart[d] + 1; n < t.rowStart[d + 1]; n++) expect(view.x0[n]).toBeGreaterThanOrEqual(view.x0[n - 1] + view.value[n - 1]);
+      for (let n = 1; n < t.count; n++) expect(depthOf(t, n)).toBe(depthOf(t, t.parent[n]) + 1);
+      expect(view.status).toEqual(whole.status);
+    }
+  });
+  test('the reader’s own frames, branches and leaves are never folded', async () => {
+    const engine = await open('main;a;b 3\nmain;a;c 3\n');
+    expect(engine.view(request({ foldRoot: true })).topology!.folds.size).toBe(0);
+    const make = new SessionMaker(1, 100, functions, SHOP_MODULES);
+    make.cpu({ bucket: 0, stack: ['_start', 'main', 'shop::main'], us: 5 }, { bucket: 0, stack: ['clone3', 'start_thread', 'malloc'], us: 3 }, { bucket: 0, stack: ['clone3', 'start_thread', 'sys_read'], us: 4 });
+    const plain = await open(make.json());
+    const { folds } = plain.view(request({ metric: 'cpu', foldRoot: true })).topology!;
+    expect(folds.size).toBe(0); // _start alone is no gain before C's main; start_thread is where the thread branches
+  });
+  test('where threads part before the reader’s code, each way is folded by itself', async () => {
+    const make = new SessionMaker(1, 100, functions, SHOP_MODULES);
+    const tokio = ['tokio::runtime::scheduler::multi_thread::worker::Context::run', 'tokio::runtime::task::harness::Harness<T,S>::poll'];
+    make.cpu({ bucket: 0, stack: ['clone3', 'start_thread', 'std::panicking::catch_unwind', ...tokio, 'shop::serve::{{closure}}'], us: 60 }, { bucket: 0, stack: ['clone3', 'start_thread', 'std::panicking::catch_unwind', 'shop::db::query', ...tokio, 'malloc'], us: 40 });
+    const engine = await open(make.json());
+    const view = engine.view(request({ metric: 'cpu', foldRoot: true }));
+    expect([...view.topology!.folds.values()].map((path) => names(engine, path))).toEqual([['clone3', 'start_thread'], tokio]); // not what the reader's code calls
+    expect(lines(engine, view)).toEqual(lines(engine, engine.view(request({ metric: 'cpu' }))));
+  });
+  test('a folded frame is found by any name behind it', async () => {
+    const engine = await started();
+    const view = engine.view(request({ metric: 'cpu', foldRoot: true }));
+    const { mask } = new NameSearch(engine.funcs.names).find({ text: 'catch_unwind', regexp: false });
+    expect(matchTotals(view.topology!, view.value, mask)).toEqual({ count: 1, covered: 930 });
+    expect(nextMatch(view.topology!, view.value, mask, 0, 1)).toBe([...view.topology!.folds.keys()][0]);
+  });
+  test('hiding std hides its start-up code as well; hiding the runtime leaves std', async () => {
+    const engine = await started();
+    const shown = (hidden: number): string => lines(engine, engine.view(request({ metric: 'cpu', layers: ALL_LAYERS & ~(1 << hidden) }))).join('\n');
+    expect(shown(2)).not.toMatch(/std::|core::/);
+    expect(shown(2)).toMatch(/_start;__libc_start_main;main;shop::main/);
+    expect(shown(3)).toMatch(/core::ops::function/);
+  });
+});
+
 describe('tables', () => {
   test('a total counts a stack once, however often the function is on it', async () => {
     const engine = await open('a;b;a;b 3\na 1\n');

@@ -58,8 +58,8 @@ struct rs_scope_path {
     double total_ticks; /* inclusive, recursion counted once; an estimate where calls were not timed */
     double self_ticks;
     double children_ticks; /* inclusive, of the paths right below */
-    uint32_t depth;     /* distance from the root */
-    uint32_t recursion; /* calls of the site open on this path, this one included, at most */
+    uint32_t depth;        /* distance from the root */
+    uint32_t recursion;    /* calls of the site open on this path, this one included, at most */
     bool estimated;
     bool seen; /* called, or some path below was */
 };
@@ -82,15 +82,16 @@ void rs_scope_worst_add(struct rustscope_worst *kept, const struct rustscope_wor
 void rs_scope_finish(struct rs_scope_path *paths, size_t count);
 
 /*
- * Lists the paths by site: those of site S are MEMBERS[STARTS[S]] up to MEMBERS[STARTS[S + 1]]. STARTS has one entry more
- * than sites, MEMBERS as many as paths.
+ * Lists the paths by site: those of site S are MEMBERS[STARTS[S]] up to MEMBERS[STARTS[S + 1]]. STARTS has one entry
+ * more than sites, MEMBERS as many as paths.
  */
 void rs_scope_by_site(const struct rs_scope_path *paths, size_t count, size_t site_count, uint32_t *starts,
                       uint32_t *members);
 
 /*
- * The figures of all paths of SITE together, which MEMBERS lists. HISTOGRAM (RUSTSCOPE_HISTOGRAM_BUCKETS) is scratch. The total counts paths
- * that are not inside another one of the same site, so recursion counts once. False when it was never called.
+ * The figures of all paths of SITE together, which MEMBERS lists. HISTOGRAM (RUSTSCOPE_HISTOGRAM_BUCKETS) is scratch.
+ * The total counts paths that are not inside another one of the same site, so recursion counts once. False when it was
+ * never called.
  */
 bool rs_scope_function_figures(const struct rs_scope_path *paths, const uint32_t *members, size_t count,
                                const struct rs_scope_site *site, double ns_per_tick, uint64_t *histogram,
@@ -103,7 +104,8 @@ void rs_scope_path_figures(const struct rs_scope_path *path, const struct rs_sco
 /* Members of an entry of functions[]: calls, avg_ns, timing, outlier_count, max_depth. */
 void rs_scope_json_function(struct rs_json *j, const struct rustscope_function *f);
 
-/* One row of the scopes columns: the path's figures, its parent's row (-1 at the top) and what to write for its name. */
+/* One row of the scopes columns: the path's figures, its parent's row (-1 at the top) and what to write for its name.
+ */
 struct rs_scope_row {
     struct rustscope_function figures;
     int32_t parent;
@@ -111,6 +113,18 @@ struct rs_scope_row {
     uint32_t file;    /* into strings[] */
     uint32_t process; /* into processes[] */
 };
+
+/* A column of the scopes: where its cell lies in struct rs_scope_row, or in the row's figures. */
+enum rs_scope_kind { RS_ROW_PARENT, RS_ROW_U32, RS_FIGURE_U32, RS_FIGURE_U64, RS_FIGURE_DOUBLE };
+
+struct rs_scope_column {
+    const char *key;
+    enum rs_scope_kind kind;
+    size_t offset;
+};
+
+enum { RS_SCOPE_COLUMNS = 20 };
+extern const struct rs_scope_column rs_scope_columns[RS_SCOPE_COLUMNS];
 
 /* Calls for row I in turn, as often as there are columns. */
 typedef const struct rs_scope_row *(*rs_scope_row_fn)(void *ctx, size_t i);
@@ -126,11 +140,21 @@ struct rs_scope_clock {
 
 double rs_scope_unix_ms(const struct rs_scope_clock *clock, uint64_t ticks);
 
+/* A call as it is written: when it began, and how long it took. */
+struct rs_scope_call {
+    double start_unix_ms;
+    double took_ns;
+    double sigmas;
+};
+
+struct rs_scope_call rs_scope_call_of(const struct rustscope_worst *worst, const struct rs_scope_clock *clock);
+
 /* One entry each of outliers[], budget_violations[] and async_tasks[]. NODE is a row of the scopes columns. */
 void rs_scope_json_outlier(struct rs_json *j, const char *name, int32_t node, uint32_t process,
-                           const struct rustscope_worst *worst, const struct rs_scope_clock *clock);
-void rs_scope_json_violation(struct rs_json *j, const char *name, uint32_t process, const struct rs_scope_stats *stats,
-                             const struct rs_scope_clock *clock);
+                           const struct rs_scope_call *call);
+void rs_scope_json_violation(struct rs_json *j, const char *name, uint32_t process, double budget_ns, uint64_t count,
+                             const struct rs_scope_call *worst);
+/* NS_PER_TICK: of the times in TASK. */
 void rs_scope_json_task(struct rs_json *j, const char *name, uint32_t process, const struct rs_scope_task *task,
                         double ns_per_tick);
 

@@ -32,53 +32,47 @@ void rs_scope_json_function(struct rs_json *j, const struct rustscope_function *
     rs_json_kv_uint(j, "max_depth", f->max_depth);
 }
 
-enum kind { ROW_PARENT, ROW_U32, FIGURE_U32, FIGURE_U64, FIGURE_DOUBLE };
-
-static const struct {
-    const char *key;
-    enum kind kind;
-    size_t offset;
-} columns[] = {
-    {"parent", ROW_PARENT, offsetof(struct rs_scope_row, parent)},
-    {"name", ROW_U32, offsetof(struct rs_scope_row, name)},
-    {"file", ROW_U32, offsetof(struct rs_scope_row, file)},
-    {"line", FIGURE_U32, offsetof(struct rustscope_function, line)},
-    {"process", ROW_U32, offsetof(struct rs_scope_row, process)},
-    {"calls", FIGURE_U64, offsetof(struct rustscope_function, calls)},
-    {"timed_calls", FIGURE_U64, offsetof(struct rustscope_function, timed_calls)},
-    {"total_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, total_ns)},
-    {"self_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, self_ns)},
-    {"min_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, min_ns)},
-    {"mean_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, mean_ns)},
-    {"stddev_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, stddev_ns)},
-    {"p50_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, p50_ns)},
-    {"p95_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, p95_ns)},
-    {"p99_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, p99_ns)},
-    {"max_ns", FIGURE_DOUBLE, offsetof(struct rustscope_function, max_ns)},
-    {"alloc_bytes", FIGURE_U64, offsetof(struct rustscope_function, alloc_bytes)},
-    {"outlier_count", FIGURE_U64, offsetof(struct rustscope_function, outlier_count)},
-    {"budget_violations", FIGURE_U64, offsetof(struct rustscope_function, budget_violations)},
-    {"max_depth", FIGURE_U32, offsetof(struct rustscope_function, max_depth)},
+const struct rs_scope_column rs_scope_columns[RS_SCOPE_COLUMNS] = {
+    {"parent", RS_ROW_PARENT, offsetof(struct rs_scope_row, parent)},
+    {"name", RS_ROW_U32, offsetof(struct rs_scope_row, name)},
+    {"file", RS_ROW_U32, offsetof(struct rs_scope_row, file)},
+    {"line", RS_FIGURE_U32, offsetof(struct rustscope_function, line)},
+    {"process", RS_ROW_U32, offsetof(struct rs_scope_row, process)},
+    {"calls", RS_FIGURE_U64, offsetof(struct rustscope_function, calls)},
+    {"timed_calls", RS_FIGURE_U64, offsetof(struct rustscope_function, timed_calls)},
+    {"total_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, total_ns)},
+    {"self_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, self_ns)},
+    {"min_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, min_ns)},
+    {"mean_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, mean_ns)},
+    {"stddev_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, stddev_ns)},
+    {"p50_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, p50_ns)},
+    {"p95_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, p95_ns)},
+    {"p99_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, p99_ns)},
+    {"max_ns", RS_FIGURE_DOUBLE, offsetof(struct rustscope_function, max_ns)},
+    {"alloc_bytes", RS_FIGURE_U64, offsetof(struct rustscope_function, alloc_bytes)},
+    {"outlier_count", RS_FIGURE_U64, offsetof(struct rustscope_function, outlier_count)},
+    {"budget_violations", RS_FIGURE_U64, offsetof(struct rustscope_function, budget_violations)},
+    {"max_depth", RS_FIGURE_U32, offsetof(struct rustscope_function, max_depth)},
 };
 
-static void cell(struct rs_json *j, const struct rs_scope_row *row, enum kind kind, size_t offset)
+static void cell(struct rs_json *j, const struct rs_scope_row *row, enum rs_scope_kind kind, size_t offset)
 {
     const char *in_row = (const char *)row + offset, *in_figures = (const char *)&row->figures + offset;
 
     switch (kind) {
-    case ROW_PARENT:
+    case RS_ROW_PARENT:
         rs_json_int(j, *(const int32_t *)in_row);
         break;
-    case ROW_U32:
+    case RS_ROW_U32:
         rs_json_uint(j, *(const uint32_t *)in_row);
         break;
-    case FIGURE_U32:
+    case RS_FIGURE_U32:
         rs_json_uint(j, *(const uint32_t *)in_figures);
         break;
-    case FIGURE_U64:
+    case RS_FIGURE_U64:
         rs_json_uint(j, *(const uint64_t *)in_figures);
         break;
-    case FIGURE_DOUBLE:
+    case RS_FIGURE_DOUBLE:
         rs_json_double(j, *(const double *)in_figures, NS_DIGITS);
         break;
     }
@@ -86,43 +80,46 @@ static void cell(struct rs_json *j, const struct rs_scope_row *row, enum kind ki
 
 void rs_scope_json_columns(struct rs_json *j, size_t rows, rs_scope_row_fn row, void *ctx)
 {
-    for (size_t c = 0; c < sizeof(columns) / sizeof(*columns); c++) {
-        rs_json_key(j, columns[c].key);
+    for (size_t c = 0; c < RS_SCOPE_COLUMNS; c++) {
+        rs_json_key(j, rs_scope_columns[c].key);
         rs_json_array_begin(j);
         for (size_t i = 0; i < rows; i++)
-            cell(j, row(ctx, i), columns[c].kind, columns[c].offset);
+            cell(j, row(ctx, i), rs_scope_columns[c].kind, rs_scope_columns[c].offset);
         rs_json_array_end(j);
         rs_json_newline(j);
     }
 }
 
-void rs_scope_json_outlier(struct rs_json *j, const char *name, int32_t node, uint32_t process,
-                           const struct rustscope_worst *worst, const struct rs_scope_clock *clock)
+struct rs_scope_call rs_scope_call_of(const struct rustscope_worst *worst, const struct rs_scope_clock *clock)
 {
     double took_ns = (double)worst->ticks * clock->ns_per_tick;
 
+    return (struct rs_scope_call){rs_scope_unix_ms(clock, worst->end_ticks) - took_ns / 1e6, took_ns, worst->sigmas};
+}
+
+void rs_scope_json_outlier(struct rs_json *j, const char *name, int32_t node, uint32_t process,
+                           const struct rs_scope_call *call)
+{
     rs_json_object_begin(j);
     rs_json_kv_str(j, "name", name);
     rs_json_kv_int(j, "node", node);
     rs_json_kv_uint(j, "process", process);
-    rs_json_kv_double(j, "ts", rs_scope_unix_ms(clock, worst->end_ticks) - took_ns / 1e6, 3);
-    rs_json_kv_double(j, "duration_ns", took_ns, NS_DIGITS);
-    rs_json_kv_double(j, "sigma", worst->sigmas, 2);
+    rs_json_kv_double(j, "ts", call->start_unix_ms, 3);
+    rs_json_kv_double(j, "duration_ns", call->took_ns, NS_DIGITS);
+    rs_json_kv_double(j, "sigma", call->sigmas, 2);
     rs_json_object_end(j);
 }
 
-void rs_scope_json_violation(struct rs_json *j, const char *name, uint32_t process, const struct rs_scope_stats *stats,
-                             const struct rs_scope_clock *clock)
+void rs_scope_json_violation(struct rs_json *j, const char *name, uint32_t process, double budget_ns, uint64_t count,
+                             const struct rs_scope_call *worst)
 {
-    double worst_ns = (double)stats->worst_violation.ticks * clock->ns_per_tick;
-
     rs_json_object_begin(j);
     rs_json_kv_str(j, "name", name);
     rs_json_kv_uint(j, "process", process);
-    rs_json_kv_double(j, "budget_ns", (double)stats->budget_ticks * clock->ns_per_tick, 0);
-    rs_json_kv_uint(j, "count", stats->violations);
-    rs_json_kv_double(j, "worst_ns", worst_ns, NS_DIGITS);
-    rs_json_kv_double(j, "worst_ts", rs_scope_unix_ms(clock, stats->worst_violation.end_ticks) - worst_ns / 1e6, 3);
+    rs_json_kv_double(j, "budget_ns", budget_ns, 0);
+    rs_json_kv_uint(j, "count", count);
+    rs_json_kv_double(j, "worst_ns", worst->took_ns, NS_DIGITS);
+    rs_json_kv_double(j, "worst_ts", worst->start_unix_ms, 3);
     rs_json_object_end(j);
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "core/path.h"
+#include "core/session_words.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/marks.h"
@@ -121,7 +122,7 @@ static void write_meta(const struct report *r)
     rs_json_kv_int(j, "cpu_cores", sysconf(_SC_NPROCESSORS_ONLN));
     rs_json_kv_uint(j, "rate_hz", 0);
     rs_json_kv_uint(j, "stack_rate_hz", 0);
-    rs_json_kv_str(j, "stop_reason", "exit");
+    rs_json_kv_str(j, "stop_reason", rs_word(WORDS_STOP_REASON, STOP_EXIT));
     write_texts(j);
     rs_json_object_end(j);
     rs_json_newline(j);
@@ -149,16 +150,16 @@ static void write_summary(struct rs_json *j)
 {
     rs_json_key(j, "summary");
     rs_json_object_begin(j);
-    rs_json_kv_double(j, "cpu_ms", rs_clock_cpu_ms(), 3);
-    rs_json_kv_str(j, "heap_source", "anon");
-    write_constants(j,
-                    KEYS("cpu_avg_pct", "cpu_peak_pct", "heap_avg_mb", "heap_peak_mb", "anon_peak_mb", "rss_peak_mb",
-                         "thread_avg", "thread_peak", "fd_peak"),
-                    "null");
-    write_constants(j,
-                    KEYS("total_allocations", "total_deallocations", "total_alloc_bytes", "temporary_allocations",
-                         "leaked_bytes", "leaked_allocations", "spikes"),
-                    "0");
+    rs_json_kv_str(j, "heap_source", rs_word(WORDS_HEAP_SOURCE, HEAP_ANON));
+    for (unsigned i = 0; i < SUMMARY_FIGURES; i++) {
+        rs_json_key(j, rs_summary_keys[i]);
+        if (i == SUMMARY_CPU_MS)
+            rs_json_double(j, rs_clock_cpu_ms(), 3);
+        else if (i < SUMMARY_COUNTS)
+            rs_json_null(j);
+        else
+            rs_json_uint(j, 0);
+    }
     rs_json_object_end(j);
     rs_json_newline(j);
 }
@@ -187,7 +188,7 @@ static void write_process(const struct report *r)
     write_constants(j, KEYS("end_ts", "exit"), "null");
     rs_json_key(j, "shim");
     rs_json_object_begin(j);
-    rs_json_kv_str(j, "status", "off");
+    rs_json_kv_str(j, "status", rs_word(WORDS_SHIM_STATUS, SHIM_OFF));
     rs_json_kv_str(j, "reason", "written by librustscope without the rustscope command");
     rs_json_object_end(j);
     rs_json_object_end(j);
@@ -199,22 +200,22 @@ static void write_unmeasured(struct rs_json *j)
 {
     static const struct {
         const char *key;
-        const char *columns[9];
-    } objects[] = {
-        {"modules", {"path", "name", "build_id", "arch", "symbols"}},
-        {"frames", {"func", "object", "addr", "crate", "file", "line", "inlined", "layer"}},
-        {"nodes", {"parent", "frame"}},
-        {"process_timeline", {"start", "process", "cpu_pct", "anon_mb", "heap_mb"}},
-        {"cpu", {"start", "node", "thread", "weight_us", "samples"}},
-        {"alloc_buckets", {"start", "node", "thread", "bytes", "count", "net_bytes"}},
-    };
+        const char *const *columns;
+    } objects[] = {{"modules", rs_module_columns}, {"frames", rs_frame_columns}, {"nodes", rs_node_columns}};
+    const struct rs_row_table *const tables[] = {&rs_process_table, &rs_cpu_table, &rs_alloc_table};
 
     for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
         rs_json_key(j, objects[i].key);
         rs_json_object_begin(j);
-        if (!strcmp(objects[i].columns[0], "start"))
-            rs_json_kv_uint(j, "interval_ms", 100);
         write_constants(j, objects[i].columns, "[]");
+        rs_json_object_end(j);
+    }
+    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+        rs_json_key(j, tables[i]->section);
+        rs_json_object_begin(j);
+        rs_json_kv_uint(j, "interval_ms", 100);
+        write_constants(j, KEYS("start", tables[i]->key, tables[i]->thread), "[]");
+        write_constants(j, KEYS(tables[i]->values[0], tables[i]->values[1], tables[i]->values[2]), "[]");
         rs_json_object_end(j);
     }
     rs_json_key(j, "allocations");
@@ -227,10 +228,8 @@ static void write_unmeasured(struct rs_json *j)
     rs_json_object_begin(j);
     write_constants(j, KEYS("ts", "bytes"), "0");
     rs_json_object_end(j);
-    write_constants(j,
-                    KEYS("lifetimes", "node", "count", "bytes", "peak_bytes", "leaked_bytes", "leaked_count",
-                         "temporary", "lifetime_p50_us"),
-                    "[]");
+    write_constants(j, KEYS("lifetimes"), "[]");
+    write_constants(j, rs_allocation_columns, "[]");
     rs_json_object_end(j);
     write_constants(j, KEYS("samples", "leaks", "threads", "crate_rollups", "module_rollups", "hotspot_snapshots"),
                     "[]");
@@ -252,7 +251,7 @@ static void write_marks(const struct report *r, uint32_t marks)
         rs_json_object_begin(j);
         rs_json_kv_double(j, "ts", unix_ms_of(r, m.mono_ns), 3);
         rs_json_kv_double(j, "end_ts", unix_ms_of(r, m.mono_ns), 3);
-        rs_json_kv_str(j, "type", "mark");
+        rs_json_kv_str(j, "type", rs_word(WORDS_EVENT_TYPE, EVENT_MARK));
         rs_json_kv_uint(j, "process", 0);
         rs_json_kv_uint(j, "size_bytes", 0);
         rs_json_key(j, "peak");
@@ -318,10 +317,8 @@ static void write_timeline(const struct report *r, uint32_t marks)
     rs_json_key(r->json, "timeline");
     rs_json_object_begin(r->json);
     rs_json_kv_uint(r->json, "interval_ms", interval_ms);
-    write_constants(r->json,
-                    KEYS("cpu_pct", "anon_mb", "rss_mb", "heap_mb", "threads", "open_fds", "alloc_bytes", "read_bytes",
-                         "write_bytes"),
-                    "[]");
+    for (unsigned i = 0; i < RS_TIMELINE_COLUMNS; i++)
+        write_constants(r->json, KEYS(rs_timeline_columns[i].key), "[]");
     rs_json_key(r->json, "counters");
     rs_json_object_begin(r->json);
     for (uint32_t i = 0; i < marks; i++)
@@ -407,10 +404,10 @@ static void write_function(const struct report *r, const struct rustscope_functi
     rs_json_kv_str(j, "module", rs_path_base(exe));
     rs_json_kv_str(j, "file", f->file);
     rs_json_kv_uint(j, "line", f->line);
-    rs_json_kv_str(j, "layer", "user");
+    rs_json_kv_str(j, "layer", rs_word(WORDS_LAYER, LAYER_USER));
     write_constants(j, KEYS("self_pct", "total_pct", "self_samples", "total_samples"), "0");
     rs_scope_json_function(j, f);
-    rs_json_kv_str(j, "source", "instrumented");
+    rs_json_kv_str(j, "source", rs_word(WORDS_FUNCTION_SOURCE, FUNCTION_INSTRUMENTED));
     rs_json_object_end(j);
     rs_json_newline(j);
 }
@@ -432,17 +429,22 @@ static void write_lists(const struct report *r)
         const struct rs_scope_path *p = &s->paths[s->depth_first[i]];
 
         for (int w = 0; w < RUSTSCOPE_WORST_KEPT && outliers < OUTLIERS_MAX; w++)
-            if (p->worst[w].sigmas > 0 && ++outliers)
-                rs_scope_json_outlier(j, s->sites[p->site].name, (int32_t)i, 0, &p->worst[w], &s->clock);
+            if (p->worst[w].sigmas > 0 && ++outliers) {
+                struct rs_scope_call call = rs_scope_call_of(&p->worst[w], &s->clock);
+
+                rs_scope_json_outlier(j, s->sites[p->site].name, (int32_t)i, 0, &call);
+            }
     }
     rs_json_array_end(j);
     rs_json_key(j, "budget_violations");
     rs_json_array_begin(j);
     for (uint32_t i = 0; i < s->depth_first_count; i++) {
         const struct rs_scope_path *p = &s->paths[s->depth_first[i]];
+        struct rs_scope_call worst = rs_scope_call_of(&p->stats.worst_violation, &s->clock);
 
         if (p->stats.violations)
-            rs_scope_json_violation(j, s->sites[p->site].name, 0, &p->stats, &s->clock);
+            rs_scope_json_violation(j, s->sites[p->site].name, 0, (double)p->stats.budget_ticks * s->clock.ns_per_tick,
+                                    p->stats.violations, &worst);
     }
     rs_json_array_end(j);
     rs_json_key(j, "async_tasks");
@@ -472,8 +474,8 @@ static void write_diagnostics(struct rs_json *j, uint64_t marks_dropped)
 {
     rs_json_key(j, "diagnostics");
     rs_json_object_begin(j);
-    rs_json_kv_str(j, "stack_backend", "none");
-    rs_json_kv_str(j, "alloc_backend", "none");
+    rs_json_kv_str(j, "stack_backend", rs_word(WORDS_STACK_BACKEND, STACKS_NONE));
+    rs_json_kv_str(j, "alloc_backend", rs_word(WORDS_ALLOC_BACKEND, ALLOCS_NONE));
     write_constants(j, KEYS("warnings"), "[]");
     rs_json_key(j, "folded");
     rs_json_object_begin(j);

@@ -32,7 +32,7 @@ START_TEST(a_spike_names_the_paths_that_grew_in_its_time)
 {
     struct session *s = session_new(0, 0);
     int32_t root = path(s, CALLTREE_NO_NODE, "main"), grow = path(s, root, "grow"), pass = path(s, root, "pass");
-    struct memory_event *event;
+    struct session_event *event;
     uint32_t index;
 
     s->allocations.measured = true;
@@ -55,7 +55,7 @@ START_TEST(what_is_freed_after_the_peak_does_not_hide_the_growth)
 {
     struct session *s = session_new(0, 0);
     int32_t root = path(s, CALLTREE_NO_NODE, "main"), grow = path(s, root, "grow"), keep = path(s, root, "keep");
-    struct memory_event *event;
+    struct session_event *event;
     uint32_t index;
 
     s->allocations.measured = true;
@@ -80,7 +80,7 @@ START_TEST(a_spike_of_one_process_names_no_other_ones_paths)
     int32_t root = path(s, CALLTREE_NO_NODE, "main"), mine = path(s, root, "mine"), other = path(s, root, "other");
     uint32_t first = session_add_process(s, 10, -1, 0), second = session_add_process(s, 11, 0, 0);
     uint32_t thread = session_thread(s, first, 10, 0), other_thread = session_thread(s, second, 11, 0);
-    struct memory_event *event;
+    struct session_event *event;
     uint32_t index;
 
     s->allocations.measured = true;

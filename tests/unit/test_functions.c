@@ -105,7 +105,7 @@ START_TEST(recursion_counts_once_in_totals)
     ck_assert_double_eq_tol(function("even")->total_pct, 100, 1e-9);
     ck_assert_double_eq_tol(function("odd")->total_pct, 99.9, 1e-6);
     ck_assert_double_eq_tol(function("even")->self_pct, 50, 1e-9);
-    ck_assert_uint_eq(function("even")->max_depth, 500);
+    ck_assert_uint_eq(function("even")->figures.max_depth, 500);
     ck_assert_double_eq_tol(s->crate_rollups[0].total_pct, 100, 1e-9);
     session_free(s);
 }
@@ -292,17 +292,18 @@ START_TEST(instrumented_functions_stay_and_join_their_sampled_half)
     set_up();
     main_node = user(-1, "main");
     sample(main_node, 0, 250);
-    own[0] = (struct function){
-        .name = strings_add_str(&s->strings, "main"), .source = FUNCTION_INSTRUMENTED, .calls = 7, .avg_ns = 3};
-    own[1] =
-        (struct function){.name = strings_add_str(&s->strings, "scope"), .source = FUNCTION_INSTRUMENTED, .calls = 9};
+    own[0] = (struct function){.name = strings_add_str(&s->strings, "main"),
+                               .source = FUNCTION_INSTRUMENTED,
+                               .figures = {.calls = 7, .mean_ns = 3}};
+    own[1] = (struct function){
+        .name = strings_add_str(&s->strings, "scope"), .source = FUNCTION_INSTRUMENTED, .figures = {.calls = 9}};
     s->functions = own;
     s->function_count = 2;
     for (int again = 0; again < 2; again++) {
         functions_compute(s, &always);
         ck_assert_uint_eq(s->function_count, 2);
         ck_assert_int_eq(function("main")->source, FUNCTION_BOTH);
-        ck_assert_uint_eq(function("main")->calls, 7);
+        ck_assert_uint_eq(function("main")->figures.calls, 7);
         ck_assert_double_eq(function("main")->self_pct, 100);
         ck_assert_int_eq(function("scope")->source, FUNCTION_INSTRUMENTED);
     }
@@ -335,7 +336,7 @@ START_TEST(rust_names_of_generic_functions_join_their_symbols)
         sample(user(-1, cases[i].symbol), 0, 250);
         own->name = strings_add_str(&s->strings, cases[i].name);
         own->source = FUNCTION_INSTRUMENTED;
-        own->calls = 7;
+        own->figures.calls = 7;
         s->functions = own;
         s->function_count = 1;
         functions_compute(s, &always);

@@ -49,7 +49,7 @@ static void check_rust(const char *name, const char *file, const char *crate, en
 
     ck_assert_msg(!strcmp(strings_get(&s->strings, verdict.crate), crate), "%s: %s", name,
                   strings_get(&s->strings, verdict.crate));
-    ck_assert_msg(verdict.layer == layer, "%s: %s", name, layer_name(verdict.layer));
+    ck_assert_msg(verdict.layer == layer, "%s: %s", name, rs_word(WORDS_LAYER, verdict.layer));
 }
 
 static void check_native(uint32_t module, const char *name, const char *file, enum layer layer)
@@ -58,7 +58,7 @@ static void check_native(uint32_t module, const char *name, const char *file, en
     struct symbol_frame frame = {.name = name, .linkage = name, .file = file, .language = language};
     struct layer_verdict verdict = layer_of(rules, module, &frame);
 
-    ck_assert_msg(verdict.layer == layer, "%s: %s", name, layer_name(verdict.layer));
+    ck_assert_msg(verdict.layer == layer, "%s: %s", name, rs_word(WORDS_LAYER, verdict.layer));
     ck_assert_uint_eq(verdict.crate, s->tree.modules[module].name);
 }
 
@@ -175,7 +175,7 @@ static void check_under(const char *command, enum layer tool, enum layer program
     for (int i = 0; i < 5; i++) {
         struct layer_verdict verdict = layer_of(rules, modules[i], &frame);
 
-        ck_assert_msg(verdict.layer == tool, "%s under %s: %s", tools[i], command, layer_name(verdict.layer));
+        ck_assert_msg(verdict.layer == tool, "%s under %s: %s", tools[i], command, rs_word(WORDS_LAYER, verdict.layer));
     }
     check_rust("my_app::main", "src/main.rs", "my_app", program);
     check_native(APP, "compute", "compute.c", program);

@@ -92,9 +92,9 @@ START_TEST(figures_of_all_processes_stand_together)
     ck_assert_int_eq(session->scopes.rows[3].parent, 2);
     ck_assert_uint_eq(session->scopes.rows[3].process, 1);
     ck_assert_uint_eq(session->function_count, 2);
-    ck_assert_uint_eq(function_called("outer")->calls, 20);
-    ck_assert_double_eq(function_called("outer")->total_ns, 20 * 2000 * 0.5);
-    ck_assert_double_eq(function_called("inner")->avg_ns, 100);
+    ck_assert_uint_eq(function_called("outer")->figures.calls, 20);
+    ck_assert_double_eq(function_called("outer")->figures.total_ns, 20 * 2000 * 0.5);
+    ck_assert_double_eq(function_called("inner")->figures.mean_ns, 100);
     ck_assert_int_eq(function_called("inner")->source, FUNCTION_INSTRUMENTED);
     end();
 }
@@ -191,12 +191,12 @@ START_TEST(what_is_written_is_read_back)
     ck_assert_uint_eq(again->scopes.rows[0].figures.calls, 9);
     ck_assert_double_eq(again->scopes.rows[0].figures.mean_ns, 2000);
     ck_assert_uint_eq(again->scopes.outlier_count, 1);
-    ck_assert_uint_eq(again->scopes.outliers[0].call.ticks, 2000);
-    ck_assert_double_eq_tol((double)again->scopes.outliers[0].call.end_ticks,
-                            (double)session->scopes.outliers[0].call.end_ticks, 1000); /* the file has whole µs */
+    ck_assert_uint_eq(again->scopes.outliers[0].call.took_ns, 2000);
+    ck_assert_double_eq_tol((double)again->scopes.outliers[0].call.end_ns,
+                            (double)session->scopes.outliers[0].call.end_ns, 1000); /* the file has whole µs */
     ck_assert_uint_eq(again->scopes.task_count, 1);
     ck_assert_uint_eq(again->scopes.tasks[0].figures.polls, 9);
-    ck_assert_uint_eq(again->scopes.tasks[0].figures.busy_ticks, 500);
+    ck_assert_uint_eq(again->scopes.tasks[0].figures.busy_ns, 500);
     ck_assert_uint_eq(again->scopes.clock_count, 1);
     ck_assert_str_eq(again->scopes.clocks[0].info.clock, "tsc");
     session_free(again);

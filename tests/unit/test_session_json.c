@@ -143,8 +143,7 @@ static struct session *rich_session(void)
                                                           .self_pct = 99.125,
                                                           .layer = LAYER_USER,
                                                           .source = FUNCTION_BOTH,
-                                                          .calls = 3,
-                                                          .avg_ns = 12.5,
+                                                          .figures = {.calls = 3, .mean_ns = 12.5},
                                                           .alloc_count = 12};
     add_benchmark(s);
     session_warn(s, "nothing is wrong (do nothing)");

@@ -24,7 +24,7 @@ static void add_function(struct session *s, size_t i, const char *name, const ch
                                         .total_pct = total};
 }
 
-static struct memory_event *add_event(struct session *s, enum event_type type, uint64_t start_ns)
+static struct session_event *add_event(struct session *s, enum event_type type, uint64_t start_ns)
 {
     uint32_t index = session_add_event(s, type, start_ns, 0);
 
@@ -33,7 +33,7 @@ static struct memory_event *add_event(struct session *s, enum event_type type, u
 
 static void add_events(struct session *s)
 {
-    struct memory_event *event = add_event(s, EVENT_MEMORY_SPIKE, 3100 * SECOND / 1000);
+    struct session_event *event = add_event(s, EVENT_MEMORY_SPIKE, 3100 * SECOND / 1000);
 
     event->end_ns = event->start_ns + 240 * SECOND / 1000;
     event->size_bytes = 10000000;
@@ -96,12 +96,12 @@ static void add_scope(struct session *s, struct function *f, const char *name, u
     *f = (struct function){.name = strings_add_str(&s->strings, name),
                            .layer = LAYER_USER,
                            .source = FUNCTION_INSTRUMENTED,
-                           .calls = calls,
-                           .timed_calls = mean_ns > 0 ? calls : 0,
-                           .total_ns = mean_ns * (double)calls,
-                           .avg_ns = mean_ns,
-                           .p99_ns = 3 * mean_ns,
-                           .max_ns = 20 * mean_ns};
+                           .figures = {.calls = calls,
+                                       .timed_calls = mean_ns > 0 ? calls : 0,
+                                       .total_ns = mean_ns * (double)calls,
+                                       .mean_ns = mean_ns,
+                                       .p99_ns = 3 * mean_ns,
+                                       .max_ns = 20 * mean_ns}};
 }
 
 /* What an instrumented program has besides. */
@@ -112,31 +112,31 @@ static void add_scopes(struct session *s)
     s->functions = xrealloc(s->functions, (s->function_count + 3) * sizeof(*s->functions));
     add_scope(s, &s->functions[s->function_count++], "parse the header of a request that came in", 12000, 1500);
     add_scope(s, &s->functions[s->function_count++], "request", 12000, 250000);
-    s->functions[s->function_count - 1].outlier_count = 130; /* of which the worst are kept */
+    s->functions[s->function_count - 1].figures.outlier_count = 130; /* of which the worst are kept */
     add_scope(s, &s->functions[s->function_count++], "counted only", 5, 0);
     scopes->violations = xcalloc(1, sizeof(*scopes->violations));
     scopes->violation_count = 1;
     scopes->violations[0] = (struct scope_violation){.name = strings_add_str(&s->strings, "request"),
                                                      .budget_ns = 2000000,
                                                      .count = 12,
-                                                     .worst = {.end_ticks = 7800 * SECOND / 1000, .ticks = 5000000}};
+                                                     .worst = {.end_ns = 7800 * SECOND / 1000, .took_ns = 5000000}};
     scopes->outliers = xcalloc(2, sizeof(*scopes->outliers));
     scopes->outlier_count = 2;
     scopes->outliers[0] = (struct scope_outlier){.name = strings_add_str(&s->strings, "request"),
-                                                 .call = {.end_ticks = SECOND, .ticks = 900000, .sigmas = 4}};
+                                                 .call = {.end_ns = SECOND, .took_ns = 900000, .sigmas = 4}};
     scopes->outliers[1] =
         (struct scope_outlier){.name = strings_add_str(&s->strings, "request"),
-                               .call = {.end_ticks = 7800 * SECOND / 1000, .ticks = 5000000, .sigmas = 23.4}};
+                               .call = {.end_ns = 7800 * SECOND / 1000, .took_ns = 5000000, .sigmas = 23.4}};
     scopes->tasks = xcalloc(1, sizeof(*scopes->tasks));
     scopes->task_count = 1;
     scopes->tasks[0] = (struct scope_task){.name = strings_add_str(&s->strings, "download"),
                                            .figures = {.started = 3,
                                                        .completed = 3,
                                                        .polls = 42,
-                                                       .busy_ticks = 30000000,
-                                                       .idle_ticks = 2 * SECOND,
-                                                       .scheduled_ticks = 500000,
-                                                       .max_poll_ticks = 4200000}};
+                                                       .busy_ns = 30000000,
+                                                       .idle_ns = 2 * SECOND,
+                                                       .scheduled_ns = 500000,
+                                                       .max_poll_ns = 4200000}};
 }
 
 /* A run with everything in it, the same every time. */

@@ -37,7 +37,7 @@ static const char *frame_name(const struct session *s, int32_t node)
 
     if (f->func)
         return strings_get(&s->strings, f->func);
-    return f->module >= 0 ? strings_get(&s->strings, s->tree.modules[f->module].name) : "[unknown]";
+    return f->object >= 0 ? strings_get(&s->strings, s->tree.modules[f->object].name) : "[unknown]";
 }
 
 /* "createObject ← setCommand ← call", from the inside; allocator functions are passed over. */
@@ -61,7 +61,7 @@ static string_id path_name(struct session *s, int32_t node)
  * What a row says of EVENT's growth. An episode ends where memory was highest: what the bucket of its end freed on
  * balance was freed after it, but for the share of the bucket that lies before.
  */
-static int64_t net_of(const struct rows *rows, size_t row, const struct memory_event *event)
+static int64_t net_of(const struct rows *rows, size_t row, const struct session_event *event)
 {
     uint64_t begin_ns = (uint64_t)rows->bucket[row] * rows->interval_ns;
     int64_t net = rows->value[ALLOC_ROW_NET_BYTES][row];
@@ -75,7 +75,7 @@ static int64_t net_of(const struct rows *rows, size_t row, const struct memory_e
  * Net bytes of each node in the buckets that EVENT touches, of its process, merged; returns how many. NETS has room for
  * all rows.
  */
-static size_t nets_of(const struct session *s, const struct memory_event *event, struct net *nets)
+static size_t nets_of(const struct session *s, const struct session_event *event, struct net *nets)
 {
     const struct rows *rows = &s->alloc_rows;
     uint64_t first = event->start_ns / rows->interval_ns, last = event->end_ns / rows->interval_ns;
@@ -95,7 +95,7 @@ static size_t nets_of(const struct session *s, const struct memory_event *event,
     return merged;
 }
 
-static void explain_spike(struct session *s, struct memory_event *event, struct net *nets)
+static void explain_spike(struct session *s, struct session_event *event, struct net *nets)
 {
     size_t count = nets_of(s, event, nets);
 
@@ -111,8 +111,16 @@ static void explain_spike(struct session *s, struct memory_event *event, struct 
 
 /* Once a process, kept for its life, by code that the program's author did not write. */
 static const char *const known[] = {
-    "_dl_allocate_tls",    "_dl_new_object", "_dl_map_object",       "_nl_intern_locale_data", "_nl_make_l10nflist",
-    "_IO_file_doallocate", "__gconv_open",   "init_emergency_pool", "eh_alloc.cc",            "pool::pool",
+    "_dl_allocate_tls",
+    "_dl_new_object",
+    "_dl_map_object",
+    "_nl_intern_locale_data",
+    "_nl_make_l10nflist",
+    "_IO_file_doallocate",
+    "__gconv_open",
+    "init_emergency_pool",
+    "eh_alloc.cc",
+    "pool::pool",
     "_dlfo_mappings_segment_allocate",
 };
 
@@ -189,7 +197,8 @@ static bool frame_matches(const struct session *s, int32_t node, const char *pat
 
     return (f->func && allocs_pattern_matches(pattern, strings_get(&s->strings, f->func))) ||
            (f->file && allocs_pattern_matches(pattern, strings_get(&s->strings, f->file))) ||
-           (f->module >= 0 && allocs_pattern_matches(pattern, strings_get(&s->strings, s->tree.modules[f->module].path)));
+           (f->object >= 0 &&
+            allocs_pattern_matches(pattern, strings_get(&s->strings, s->tree.modules[f->object].path)));
 }
 
 static uint64_t less(uint64_t from, uint64_t by)

@@ -51,7 +51,7 @@ static uint64_t crate_key(const struct frame *frame, size_t index)
 static uint64_t module_key(const struct frame *frame, size_t index)
 {
     (void)index;
-    return frame->module < 0 ? UINT64_MAX : (uint64_t)frame->module;
+    return frame->object < 0 ? UINT64_MAX : (uint64_t)frame->object;
 }
 
 static void groups_grow(struct groups *groups)
@@ -342,9 +342,9 @@ static string_id function_name(struct session *s, const struct frame *frame)
 {
     if (frame->func)
         return frame->func;
-    if (frame->module < 0)
+    if (frame->object < 0)
         return strings_add_str(&s->strings, "[unknown]");
-    return strings_addf(&s->strings, "%s+0x%llx", strings_get(&s->strings, s->tree.modules[frame->module].name),
+    return strings_addf(&s->strings, "%s+0x%llx", strings_get(&s->strings, s->tree.modules[frame->object].name),
                         (unsigned long long)frame->addr);
 }
 
@@ -365,7 +365,7 @@ static struct function function_from(struct session *s, const struct group *grou
         .self_us = group->self_us,
         .total_us = group->total_us,
         .source = FUNCTION_SAMPLED,
-        .max_depth = group->max_depth,
+        .figures.max_depth = group->max_depth,
         .alloc_bytes = group->alloc_bytes,
         .alloc_count = group->alloc_count,
         .leaked_bytes = group->leaked_bytes,
@@ -463,20 +463,7 @@ static void add_instrumented(const struct session *s, struct function *list, siz
             continue;
         }
         into->source = FUNCTION_BOTH;
-        into->calls = old[i].calls;
-        into->avg_ns = old[i].avg_ns;
-        into->min_ns = old[i].min_ns;
-        into->max_ns = old[i].max_ns;
-        into->total_ns = old[i].total_ns;
-        into->self_ns = old[i].self_ns;
-        into->stddev_ns = old[i].stddev_ns;
-        into->p50_ns = old[i].p50_ns;
-        into->p95_ns = old[i].p95_ns;
-        into->p99_ns = old[i].p99_ns;
-        into->outlier_count = old[i].outlier_count;
-        into->timed_calls = old[i].timed_calls;
-        into->scope_alloc_bytes = old[i].scope_alloc_bytes;
-        into->max_depth = old[i].max_depth;
+        into->figures = old[i].figures;
     }
 }
 
@@ -542,7 +529,7 @@ static string_id rollup_name(struct session *s, const struct group *group, bool 
     const struct frame *frame = &s->tree.frames[group->frame];
 
     if (by_module)
-        return frame->module < 0 ? 0 : s->tree.modules[frame->module].name;
+        return frame->object < 0 ? 0 : s->tree.modules[frame->object].name;
     return frame->crate;
 }
 
@@ -759,7 +746,7 @@ static struct event_function *shares_of(struct tally *tally, size_t max, bool by
 static void fill_events(struct session *s, struct tally *functions)
 {
     for (size_t i = 0; i < s->event_count; i++) {
-        struct memory_event *event = &s->events[i];
+        struct session_event *event = &s->events[i];
         struct time_window window = {event->start_ns, event->end_ns};
 
         if (event->type != EVENT_MEMORY_SPIKE && event->type != EVENT_CPU_SPIKE)

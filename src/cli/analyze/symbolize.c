@@ -37,16 +37,16 @@ struct run {
 
 static bool is_physical(const struct frame *frame)
 {
-    return frame->module != CALLTREE_NO_MODULE && !frame->inline_depth;
+    return frame->object != CALLTREE_NO_MODULE && !frame->inline_depth;
 }
 
 static struct frame frame_from(struct session *s, const struct layer_rules *rules, const struct frame *raw,
                                const struct symbol_frame *symbol)
 {
-    struct layer_verdict verdict = layer_of(rules, (uint32_t)raw->module, symbol);
+    struct layer_verdict verdict = layer_of(rules, (uint32_t)raw->object, symbol);
 
     return (struct frame){
-        .module = raw->module,
+        .object = raw->object,
         .addr = raw->addr,
         .func = strings_add_str(&s->strings, symbol->name),
         .crate = verdict.crate,
@@ -119,7 +119,7 @@ static struct symbol_module *open_module(struct run *run, struct module *module)
 static void name_unreadable(struct run *run, uint32_t frame)
 {
     const struct frame *raw = &run->s->tree.frames[frame];
-    const char *path = strings_get(&run->s->strings, run->s->tree.modules[raw->module].path);
+    const char *path = strings_get(&run->s->strings, run->s->tree.modules[raw->object].path);
     struct symbol_frame symbol = {.file = "", .unnamed = true};
     char *name;
 
@@ -140,7 +140,7 @@ static void name_unreadable(struct run *run, uint32_t frame)
 /* The frames of one module, in ascending order of addresses. */
 static void resolve_module(struct run *run, const uint32_t *frames, size_t count)
 {
-    struct module *module = &run->s->tree.modules[run->s->tree.frames[frames[0]].module];
+    struct module *module = &run->s->tree.modules[run->s->tree.frames[frames[0]].object];
     struct symbol_module *opened = open_module(run, module);
     const char *lack;
 
@@ -177,8 +177,8 @@ static int compare_addresses(const void *a, const void *b)
 {
     const struct frame *x = &sorting_frames[*(const uint32_t *)a], *y = &sorting_frames[*(const uint32_t *)b];
 
-    if (x->module != y->module)
-        return x->module < y->module ? -1 : 1;
+    if (x->object != y->object)
+        return x->object < y->object ? -1 : 1;
     return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
@@ -194,7 +194,7 @@ static void resolve_all(struct run *run)
     sorting_frames = tree->frames;
     qsort(order, count, sizeof(*order), compare_addresses);
     for (size_t begin = 0, end; begin < count; begin = end) {
-        for (end = begin + 1; end < count && tree->frames[order[end]].module == tree->frames[order[begin]].module;
+        for (end = begin + 1; end < count && tree->frames[order[end]].object == tree->frames[order[begin]].object;
              end++)
             ;
         resolve_module(run, order + begin, end - begin);
@@ -208,12 +208,12 @@ static uint32_t put_frame(struct calltree *tree, const struct frame *frame)
 {
     uint32_t index;
 
-    if (frame->module == CALLTREE_NO_MODULE)
+    if (frame->object == CALLTREE_NO_MODULE)
         index = calltree_named_frame(tree, frame->func, frame->layer);
     else if (frame->inline_depth)
-        index = calltree_inlined_frame(tree, (uint32_t)frame->module, frame->addr, frame->inline_depth);
+        index = calltree_inlined_frame(tree, (uint32_t)frame->object, frame->addr, frame->inline_depth);
     else
-        index = calltree_frame(tree, (uint32_t)frame->module, frame->addr);
+        index = calltree_frame(tree, (uint32_t)frame->object, frame->addr);
     tree->frames[index] = *frame;
     return index;
 }
@@ -224,7 +224,7 @@ static bool is_superseded(const struct run *run, const struct calltree *old, con
     const struct frame *frame = &old->frames[old->nodes[number].frame];
 
     return frame->inline_depth && physical[number] >= 0 && run->answers[physical[number]].count &&
-           old->frames[physical[number]].module == frame->module && old->frames[physical[number]].addr == frame->addr;
+           old->frames[physical[number]].object == frame->object && old->frames[physical[number]].addr == frame->addr;
 }
 
 /* The chain of FRAME below PARENT, outermost first. Returns its innermost node. */
@@ -449,7 +449,7 @@ void live_names_update(struct live_names *names, uint64_t budget_ns)
             continue;
         if (names->done % 16 == 0 && rs_clock_mono_ns() > until_ns)
             return;
-        module = live_module(names, (uint32_t)frame->module);
+        module = live_module(names, (uint32_t)frame->object);
         if (module && symbol_resolve(module, frame->addr, &chain))
             *frame = frame_from(names->s, names->rules, frame, &chain[0]);
     }

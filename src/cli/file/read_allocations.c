@@ -7,21 +7,18 @@
 
 static int read_stats(struct session_reader *r)
 {
-    static const char *const classes[ALLOC_SIZE_CLASSES] = {"0-64B", "65-512B", "513B-4KB", "4KB-64KB", ">64KB"};
     struct allocations *a = &r->s->allocations;
-    int64_t *columns[8] = {NULL};
-    static const char *const keys[8] = {"node",         "count",        "bytes",     "peak_bytes",
-                                        "leaked_bytes", "leaked_count", "temporary", "lifetime_p50_us"};
+    int64_t *columns[ALLOCATIONS_COLUMNS] = {NULL};
     struct json_slice member;
     double *lifetimes;
     struct table table;
     int64_t count;
-    int rc = table_open(r, "allocations", "node", &table);
+    int rc = table_open(r, "allocations", rs_allocation_columns[ALLOCATIONS_NODE], &table);
 
     if (rc || !table.section.len)
         return rc;
-    for (size_t c = 0; c < 8; c++) {
-        columns[c] = table_ints(&table, keys[c], 0, c ? 9.2e18 : (double)r->s->tree.node_count - 1);
+    for (size_t c = 0; c < ALLOCATIONS_COLUMNS; c++) {
+        columns[c] = table_ints(&table, rs_allocation_columns[c], 0, c ? 9.2e18 : (double)r->s->tree.node_count - 1);
         if (!columns[c])
             rc = reader_broken(r, "allocations");
     }
@@ -30,15 +27,15 @@ static int read_stats(struct session_reader *r)
         a->stats_count = table.count;
     }
     for (size_t i = 0; !rc && i < table.count; i++)
-        a->stats[i] = (struct alloc_stats){.node = (int32_t)columns[0][i],
-                                           .count = (uint64_t)columns[1][i],
-                                           .bytes = (uint64_t)columns[2][i],
-                                           .peak_bytes = (uint64_t)columns[3][i],
-                                           .leaked_bytes = (uint64_t)columns[4][i],
-                                           .leaked_count = (uint64_t)columns[5][i],
-                                           .temporary = (uint64_t)columns[6][i],
-                                           .lifetime_p50_us = (uint64_t)columns[7][i]};
-    for (size_t c = 0; c < 8; c++)
+        a->stats[i] = (struct alloc_stats){.node = (int32_t)columns[ALLOCATIONS_NODE][i],
+                                           .count = (uint64_t)columns[ALLOCATIONS_COUNT][i],
+                                           .bytes = (uint64_t)columns[ALLOCATIONS_BYTES][i],
+                                           .peak_bytes = (uint64_t)columns[ALLOCATIONS_PEAK_BYTES][i],
+                                           .leaked_bytes = (uint64_t)columns[ALLOCATIONS_LEAKED_BYTES][i],
+                                           .leaked_count = (uint64_t)columns[ALLOCATIONS_LEAKED_COUNT][i],
+                                           .temporary = (uint64_t)columns[ALLOCATIONS_TEMPORARY][i],
+                                           .lifetime_p50_us = (uint64_t)columns[ALLOCATIONS_LIFETIME_P50_US][i]};
+    for (size_t c = 0; c < ALLOCATIONS_COLUMNS; c++)
         free(columns[c]);
     count = slice_numbers(table.section, "lifetimes", &lifetimes);
     for (int64_t i = 0; i < count && i < LIFETIME_CLASSES; i++)
@@ -62,7 +59,7 @@ static int read_stats(struct session_reader *r)
         cJSON *by_size = cJSON_ParseWithLength(member.text, member.len);
 
         for (size_t i = 0; i < ALLOC_SIZE_CLASSES; i++)
-            a->by_size[i] = item_uint(by_size, classes[i]);
+            a->by_size[i] = item_uint(by_size, rs_alloc_size_classes[i]);
         cJSON_Delete(by_size);
     }
     return rc;

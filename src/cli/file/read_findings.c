@@ -21,16 +21,14 @@ static size_t read_shares(struct session_reader *r, const cJSON *o, const char *
 
 static int read_event(struct session_reader *r, const cJSON *o)
 {
-    static const char *const types[] = {
-        [EVENT_MEMORY_SPIKE] = "spike", [EVENT_CPU_SPIKE] = "cpu_spike", [EVENT_MARK] = "mark", [EVENT_GAP] = "gap"};
     const cJSON *allocations = cJSON_GetObjectItemCaseSensitive(o, "top_allocations");
     const cJSON *item;
-    struct memory_event *e;
+    struct session_event *e;
     uint32_t index;
 
     if (r->s->event_count >= MAX_EVENTS)
         return reader_broken(r, "memory_events");
-    index = session_add_event(r->s, (enum event_type)ITEM_WORD(o, "type", types), item_at_ns(r, o, "ts"),
+    index = session_add_event(r->s, (enum event_type)item_word(o, "type", WORDS_EVENT_TYPE), item_at_ns(r, o, "ts"),
                               item_int32(o, "process", -1));
     e = &r->s->events[index];
     e->end_ns = item_at_ns(r, o, "end_ts");
@@ -55,11 +53,8 @@ static int read_event(struct session_reader *r, const cJSON *o)
 
 static int read_function(struct session_reader *r, const cJSON *o)
 {
-    static const char *const sources[] = {
-        [FUNCTION_SAMPLED] = "sampled", [FUNCTION_INSTRUMENTED] = "instrumented", [FUNCTION_BOTH] = "both"};
     const cJSON *timing = cJSON_GetObjectItemCaseSensitive(o, "timing");
     const cJSON *memory = cJSON_GetObjectItemCaseSensitive(o, "memory");
-    const cJSON *layer = cJSON_GetObjectItemCaseSensitive(o, "layer");
     struct function *f;
 
     if (r->s->function_count >= MAX_FUNCTIONS)
@@ -71,28 +66,28 @@ static int read_function(struct session_reader *r, const cJSON *o)
         .module = item_text(r, o, "module"),
         .file = item_text(r, o, "file"),
         .line = (uint32_t)item_uint(o, "line"),
-        .layer = cJSON_IsString(layer) ? layer_from_name(layer->valuestring) : LAYER_UNKNOWN,
+        .layer = (enum layer)item_word(o, "layer", WORDS_LAYER),
         .self_pct = item_number(o, "self_pct", 0),
         .total_pct = item_number(o, "total_pct", 0),
         .self_samples = item_uint(o, "self_samples"),
         .total_samples = item_uint(o, "total_samples"),
         .self_us = item_uint(o, "self_us"),
         .total_us = item_uint(o, "total_us"),
-        .source = (enum function_source)ITEM_WORD(o, "source", sources),
-        .calls = item_uint(o, "calls"),
-        .avg_ns = item_number(o, "avg_ns", 0),
-        .min_ns = item_number(timing, "min_ns", 0),
-        .max_ns = item_number(timing, "max_ns", 0),
-        .total_ns = item_number(timing, "total_ns", 0),
-        .self_ns = item_number(timing, "self_ns", 0),
-        .stddev_ns = item_number(timing, "stddev_ns", 0),
-        .p50_ns = item_number(timing, "p50_ns", 0),
-        .p95_ns = item_number(timing, "p95_ns", 0),
-        .p99_ns = item_number(timing, "p99_ns", 0),
-        .outlier_count = item_uint(o, "outlier_count"),
-        .timed_calls = item_uint(timing, "timed_calls"),
-        .scope_alloc_bytes = item_uint(timing, "alloc_bytes"),
-        .max_depth = (uint32_t)item_uint(o, "max_depth"),
+        .source = (enum function_source)item_word(o, "source", WORDS_FUNCTION_SOURCE),
+        .figures = {.calls = item_uint(o, "calls"),
+                    .timed_calls = item_uint(timing, "timed_calls"),
+                    .total_ns = item_number(timing, "total_ns", 0),
+                    .self_ns = item_number(timing, "self_ns", 0),
+                    .min_ns = item_number(timing, "min_ns", 0),
+                    .mean_ns = item_number(o, "avg_ns", 0),
+                    .stddev_ns = item_number(timing, "stddev_ns", 0),
+                    .max_ns = item_number(timing, "max_ns", 0),
+                    .p50_ns = item_number(timing, "p50_ns", 0),
+                    .p95_ns = item_number(timing, "p95_ns", 0),
+                    .p99_ns = item_number(timing, "p99_ns", 0),
+                    .alloc_bytes = item_uint(timing, "alloc_bytes"),
+                    .outlier_count = item_uint(o, "outlier_count"),
+                    .max_depth = (uint32_t)item_uint(o, "max_depth")},
         .alloc_bytes = item_uint(memory, "alloc_bytes"),
         .alloc_count = item_uint(memory, "alloc_count"),
         .leaked_bytes = item_uint(memory, "leaked_bytes"),
@@ -144,18 +139,11 @@ static int read_hotspot(struct session_reader *r, const cJSON *o)
 
 static int read_diagnostics(struct session_reader *r, const cJSON *o)
 {
-    static const char *const stacks[] = {[STACKS_NONE] = "none",
-                                         [STACKS_PERF_EVENT] = "perf_event",
-                                         [STACKS_TIMER] = "timer",
-                                         [STACKS_SAMPLE] = "sample"};
-    static const char *const events[] = {
-        [STACK_EVENT_NONE] = "", [STACK_EVENT_CPU_CLOCK] = "cpu-clock", [STACK_EVENT_CYCLES] = "cycles"};
-    static const char *const allocs[] = {[ALLOCS_NONE] = "none", [ALLOCS_SHIM] = "shim", [ALLOCS_LIBRARY] = "library"};
     struct diagnostics *d = &r->s->diagnostics;
     const cJSON *item;
 
-    d->stack_backend = (enum stack_backend)ITEM_WORD(o, "stack_backend", stacks);
-    d->stack_event = (enum stack_event)ITEM_WORD(o, "stack_event", events);
+    d->stack_backend = (enum stack_backend)item_word(o, "stack_backend", WORDS_STACK_BACKEND);
+    d->stack_event = (enum stack_event)item_word(o, "stack_event", WORDS_STACK_EVENT);
     d->stack_rate_achieved_hz = item_number(o, "stack_rate_achieved_hz", 0);
     d->stack_samples = item_uint(o, "stack_samples");
     d->stack_lost = item_uint(o, "stack_lost");
@@ -164,7 +152,7 @@ static int read_diagnostics(struct session_reader *r, const cJSON *o)
     d->unknown_symbols = item_uint(o, "unknown_symbols");
     d->overhead_pct = item_number(o, "overhead_pct", NAN);
     d->cli_cpu_pct = item_number(o, "cli_cpu_pct", NAN);
-    d->alloc_backend = (enum alloc_backend)ITEM_WORD(o, "alloc_backend", allocs);
+    d->alloc_backend = (enum alloc_backend)item_word(o, "alloc_backend", WORDS_ALLOC_BACKEND);
     d->events_received = item_uint(o, "events_received");
     d->events_dropped = item_uint(o, "events_dropped");
     d->inherited_frees = item_uint(o, "inherited_frees");

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "file/reader.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 
 /* What was run, where and how, and the totals that stand nowhere else. */
 
 static int read_meta_object(struct session_reader *r, const cJSON *o)
 {
-    static const char *const reasons[] = {[STOP_EXIT] = "exit",
-                                          [STOP_SIGNAL] = "signal",
-                                          [STOP_INTERRUPT] = "interrupt",
-                                          [STOP_DURATION] = "duration",
-                                          [STOP_DETACHED] = "detached"};
     struct session_meta *m = &r->s->meta;
     const cJSON *clock = cJSON_GetObjectItemCaseSensitive(o, "clock");
     const cJSON *label;
@@ -34,7 +27,7 @@ static int read_meta_object(struct session_reader *r, const cJSON *o)
     m->rate_hz = (unsigned)item_int32(o, "rate_hz", 0);
     m->stack_rate_hz = (unsigned)item_int32(o, "stack_rate_hz", 0);
     m->pid = item_int32(o, "pid", 0);
-    m->stop_reason = (enum stop_reason)ITEM_WORD(o, "stop_reason", reasons);
+    m->stop_reason = (enum stop_reason)item_word(o, "stop_reason", WORDS_STOP_REASON);
     m->exit_code = item_int32(o, "exit_code", -1);
     m->exit_signal = item_int32(o, "exit_signal", 0);
     label = cJSON_GetObjectItemCaseSensitive(o, "labels");
@@ -56,15 +49,14 @@ static int read_meta_object(struct session_reader *r, const cJSON *o)
 static int read_summary(struct session_reader *r, const cJSON *o)
 {
     struct allocations *a = &r->s->allocations;
-    const cJSON *source = cJSON_GetObjectItemCaseSensitive(o, "heap_source");
 
-    a->measured = cJSON_IsString(source) && !strcmp(source->valuestring, "live");
-    a->total_allocations = item_uint(o, "total_allocations");
-    a->total_deallocations = item_uint(o, "total_deallocations");
-    a->total_bytes = item_uint(o, "total_alloc_bytes");
-    a->temporary = item_uint(o, "temporary_allocations");
-    a->leaked_bytes = item_uint(o, "leaked_bytes");
-    a->leaked_count = item_uint(o, "leaked_allocations");
+    a->measured = item_word(o, "heap_source", WORDS_HEAP_SOURCE) == HEAP_LIVE;
+    a->total_allocations = item_uint(o, rs_summary_keys[SUMMARY_TOTAL_ALLOCATIONS]);
+    a->total_deallocations = item_uint(o, rs_summary_keys[SUMMARY_TOTAL_DEALLOCATIONS]);
+    a->total_bytes = item_uint(o, rs_summary_keys[SUMMARY_TOTAL_ALLOC_BYTES]);
+    a->temporary = item_uint(o, rs_summary_keys[SUMMARY_TEMPORARY_ALLOCATIONS]);
+    a->leaked_bytes = item_uint(o, rs_summary_keys[SUMMARY_LEAKED_BYTES]);
+    a->leaked_count = item_uint(o, rs_summary_keys[SUMMARY_LEAKED_ALLOCATIONS]);
     return 0;
 }
 

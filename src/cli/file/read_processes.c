@@ -5,7 +5,6 @@
 
 static int read_process(struct session_reader *r, const cJSON *o)
 {
-    static const char *const shim[] = {[SHIM_OFF] = "off", [SHIM_LOADED] = "loaded", [SHIM_NOT_LOADED] = "not_loaded"};
     const cJSON *exit_status = cJSON_GetObjectItemCaseSensitive(o, "exit");
     const cJSON *shim_object = cJSON_GetObjectItemCaseSensitive(o, "shim");
     struct process *p;
@@ -18,7 +17,7 @@ static int read_process(struct session_reader *r, const cJSON *o)
     index = session_add_process(r->s, item_int32(o, "pid", 0), parent, item_uint(o, "start_ns"));
     p = &r->s->processes[index];
     p->image = (uint32_t)item_uint(o, "image");
-    p->module = object;
+    p->object = object;
     p->argc = item_texts(r, o, "argv", &p->argv);
     p->name = item_text(r, o, "name");
     p->exe = item_text(r, o, "exe");
@@ -33,7 +32,7 @@ static int read_process(struct session_reader *r, const cJSON *o)
     p->alloc_bytes = item_uint(o, "alloc_bytes");
     p->leaked_bytes = item_uint(o, "leaked_bytes");
     p->leaked_allocations = item_uint(o, "leaked_allocations");
-    p->shim = (enum shim_status)ITEM_WORD(shim_object, "status", shim);
+    p->shim = (enum shim_status)item_word(shim_object, "status", WORDS_SHIM_STATUS);
     p->shim_reason = item_text(r, shim_object, "reason");
     p->end_ns = item_at_ns(r, o, "end_ts");
     p->exit_known = cJSON_IsNumber(exit_status);

@@ -28,32 +28,30 @@ static uint32_t *row_buckets(const struct table *table)
     return NULL;
 }
 
-static int read_table(struct session_reader *r, const char *section, struct rows *rows, const char *key_name,
-                      size_t key_count, const char *const *value_names, const double *scale)
+static int read_table(struct session_reader *r, const struct rs_row_table *form, struct rows *rows, size_t key_count,
+                      const double *scale)
 {
     int64_t *key = NULL, *key2 = NULL, *values[ROWS_MAX_VALUES] = {NULL};
     double *numbers = NULL;
     uint32_t *buckets = NULL;
     struct table table;
-    int rc = table_open(r, section, key_name, &table);
+    int rc = table_open(r, form->section, form->key, &table);
 
     if (rc || !table.section.len)
         return rc;
-    rc = reader_interval(r, section, table.section, &rows->interval_ns);
+    rc = reader_interval(r, form->section, table.section, &rows->interval_ns);
     if (rc)
         return rc;
     buckets = row_buckets(&table);
-    key = table_ints(&table, key_name, 0, (double)key_count - 1);
-    key2 = table_ints(&table, "thread", -1, (double)UINT32_MAX);
+    key = table_ints(&table, form->key, 0, (double)key_count - 1);
+    key2 = table_ints(&table, form->thread ? form->thread : "", -1, (double)UINT32_MAX);
     if (!buckets || !key || !key2)
-        rc = reader_broken(r, section);
+        rc = reader_broken(r, form->section);
     for (unsigned v = 0; !rc && v < rows->value_count; v++) {
         values[v] = xcalloc(table.count, sizeof(*values[v]));
-        if (!value_names[v])
-            continue;
         free(numbers);
-        if (slice_numbers(table.section, value_names[v], &numbers) != (int64_t)table.count)
-            rc = reader_broken(r, section);
+        if (slice_numbers(table.section, form->values[v], &numbers) != (int64_t)table.count)
+            rc = reader_broken(r, form->section);
         for (size_t i = 0; !rc && i < table.count; i++)
             values[v][i] = isfinite(numbers[i]) && fabs(numbers[i]) < 1e15 ? (int64_t)(numbers[i] * scale[v]) : 0;
     }
@@ -74,10 +72,6 @@ static int read_table(struct session_reader *r, const char *section, struct rows
 
 int read_rows(struct session_reader *r)
 {
-    static const char *const cpu[] = {"weight_us", "samples", NULL};
-    static const char *const offcpu[] = {"wait_us", "count", NULL};
-    static const char *const alloc[] = {"bytes", "count", "net_bytes"};
-    static const char *const process[] = {"cpu_pct", "anon_mb", "heap_mb"};
     const double one[] = {1, 1, 1};
     double process_scale[] = {0, 1e6, 1e6};
     struct session *s = r->s;
@@ -85,15 +79,15 @@ int read_rows(struct session_reader *r)
     uint64_t interval_ns;
     int rc = 0;
 
-    if (reader_section(r, "process_timeline", &section)) {
-        rc = reader_interval(r, "process_timeline", section, &interval_ns);
+    if (reader_section(r, rs_process_table.section, &section)) {
+        rc = reader_interval(r, rs_process_table.section, section, &interval_ns);
         process_scale[0] = rc ? 0 : (double)interval_ns / 100.0;
     }
     if (!rc)
-        rc = read_table(r, "process_timeline", &s->process_rows, "process", s->process_count, process, process_scale);
+        rc = read_table(r, &rs_process_table, &s->process_rows, s->process_count, process_scale);
     if (!rc)
-        rc = read_table(r, "cpu", &s->cpu_rows, "node", s->tree.node_count, cpu, one);
+        rc = read_table(r, &rs_cpu_table, &s->cpu_rows, s->tree.node_count, one);
     if (!rc)
-        rc = read_table(r, "offcpu", &s->offcpu_rows, "node", s->tree.node_count, offcpu, one);
-    return rc ? rc : read_table(r, "alloc_buckets", &s->alloc_rows, "node", s->tree.node_count, alloc, one);
+        rc = read_table(r, &rs_offcpu_table, &s->offcpu_rows, s->tree.node_count, one);
+    return rc ? rc : read_table(r, &rs_alloc_table, &s->alloc_rows, s->tree.node_count, one);
 }

@@ -6,52 +6,50 @@
 
 #include "base/alloc.h"
 
-/* Whole-number columns of the scopes table, by where they go in struct rustscope_function. */
-static const struct {
-    const char *key;
-    size_t offset;
-} scope_counts[] =
-    {
-        {"calls", offsetof(struct rustscope_function, calls)},
-        {"timed_calls", offsetof(struct rustscope_function, timed_calls)},
-        {"alloc_bytes", offsetof(struct rustscope_function, alloc_bytes)},
-        {"outlier_count", offsetof(struct rustscope_function, outlier_count)},
-        {"budget_violations", offsetof(struct rustscope_function, budget_violations)},
-},
-  scope_times[] = {
-      {"total_ns", offsetof(struct rustscope_function, total_ns)},
-      {"self_ns", offsetof(struct rustscope_function, self_ns)},
-      {"min_ns", offsetof(struct rustscope_function, min_ns)},
-      {"mean_ns", offsetof(struct rustscope_function, mean_ns)},
-      {"stddev_ns", offsetof(struct rustscope_function, stddev_ns)},
-      {"p50_ns", offsetof(struct rustscope_function, p50_ns)},
-      {"p95_ns", offsetof(struct rustscope_function, p95_ns)},
-      {"p99_ns", offsetof(struct rustscope_function, p99_ns)},
-      {"max_ns", offsetof(struct rustscope_function, max_ns)},
-};
+static int read_counts(struct session_reader *r, const struct table *table, const struct rs_scope_column *column)
+{
+    int64_t *values = table_ints(table, column->key, 0, column->kind == RS_FIGURE_U32 ? UINT32_MAX : 9.2e18);
+    struct scope_row *rows = r->s->scopes.rows;
+
+    if (!values)
+        return reader_broken(r, "scopes");
+    for (size_t i = 0; i < table->count; i++) {
+        char *at = (char *)&rows[i].figures + column->offset;
+
+        if (column->kind == RS_FIGURE_U32)
+            *(uint32_t *)at = (uint32_t)values[i];
+        else
+            *(uint64_t *)at = (uint64_t)values[i];
+    }
+    free(values);
+    return 0;
+}
+
+static int read_times(struct session_reader *r, const struct table *table, const struct rs_scope_column *column)
+{
+    struct scope_row *rows = r->s->scopes.rows;
+    double *values = NULL;
+    int rc = 0;
+
+    if (slice_numbers(table->section, column->key, &values) != (int64_t)table->count)
+        rc = reader_broken(r, "scopes");
+    for (size_t i = 0; !rc && i < table->count; i++)
+        *(double *)((char *)&rows[i].figures + column->offset) = values[i];
+    free(values);
+    return rc;
+}
 
 static int read_scope_figures(struct session_reader *r, const struct table *table)
 {
-    struct scope_row *rows = r->s->scopes.rows;
     int rc = 0;
 
-    for (size_t c = 0; !rc && c < sizeof(scope_counts) / sizeof(*scope_counts); c++) {
-        int64_t *values = table_ints(table, scope_counts[c].key, 0, 9.2e18);
+    for (size_t c = 0; !rc && c < RS_SCOPE_COLUMNS; c++) {
+        const struct rs_scope_column *column = &rs_scope_columns[c];
 
-        if (!values)
-            return reader_broken(r, "scopes");
-        for (size_t i = 0; i < table->count; i++)
-            *(uint64_t *)((char *)&rows[i].figures + scope_counts[c].offset) = (uint64_t)values[i];
-        free(values);
-    }
-    for (size_t c = 0; !rc && c < sizeof(scope_times) / sizeof(*scope_times); c++) {
-        double *values = NULL;
-
-        if (slice_numbers(table->section, scope_times[c].key, &values) != (int64_t)table->count)
-            rc = reader_broken(r, "scopes");
-        for (size_t i = 0; !rc && i < table->count; i++)
-            *(double *)((char *)&rows[i].figures + scope_times[c].offset) = values[i];
-        free(values);
+        if (column->kind == RS_FIGURE_U32 || column->kind == RS_FIGURE_U64)
+            rc = read_counts(r, table, column);
+        else if (column->kind == RS_FIGURE_DOUBLE)
+            rc = read_times(r, table, column);
     }
     return rc;
 }
@@ -59,7 +57,7 @@ static int read_scope_figures(struct session_reader *r, const struct table *tabl
 static int read_scope_rows(struct session_reader *r)
 {
     const double names = r->name_count ? (double)r->name_count - 1 : 0;
-    int64_t *parent, *name_of, *file, *line, *process, *depth;
+    int64_t *parent, *name_of, *file, *process;
     struct session_scopes *scopes = &r->s->scopes;
     struct table table;
     int rc = table_open(r, "scopes", "parent", &table);
@@ -69,10 +67,8 @@ static int read_scope_rows(struct session_reader *r)
     parent = table_ints(&table, "parent", -1, (double)table.count - 1);
     name_of = table_ints(&table, "name", 0, names);
     file = table_ints(&table, "file", 0, names);
-    line = table_ints(&table, "line", 0, UINT32_MAX);
     process = table_ints(&table, "process", 0, (double)r->s->process_count - 1);
-    depth = table_ints(&table, "max_depth", 0, UINT32_MAX);
-    if (!parent || !name_of || !file || !line || !process || !depth) {
+    if (!parent || !name_of || !file || !process) {
         rc = reader_broken(r, "scopes");
         goto out;
     }
@@ -83,8 +79,6 @@ static int read_scope_rows(struct session_reader *r)
                                              .file = reader_name(r, file[i]),
                                              .process = (uint32_t)process[i],
                                              .parent = (int32_t)parent[i]};
-        scopes->rows[i].figures.line = (uint32_t)line[i];
-        scopes->rows[i].figures.max_depth = (uint32_t)depth[i];
         if (parent[i] >= (int64_t)i)
             rc = reader_broken(r, "scopes");
     }
@@ -94,9 +88,7 @@ out:
     free(parent);
     free(name_of);
     free(file);
-    free(line);
     free(process);
-    free(depth);
     return rc;
 }
 
@@ -113,16 +105,13 @@ static int read_scope_clocks(struct session_reader *r)
     list = cJSON_ParseWithLength(member.text, member.len);
     cJSON_ArrayForEach(o, list)
     {
-        const cJSON *clock = cJSON_GetObjectItemCaseSensitive(o, "clock");
-        const cJSON *mode = cJSON_GetObjectItemCaseSensitive(o, "mode");
-
         if (item_uint(o, "process") >= r->s->process_count)
             rc = reader_broken(r, "scopes");
         scopes->clocks = xreallocarray(scopes->clocks, scopes->clock_count + 1, sizeof(*scopes->clocks));
         scopes->clocks[scopes->clock_count++] =
             (struct scope_clock){(uint32_t)item_uint(o, "process"),
-                                 {.clock = scope_clock_name(cJSON_GetStringValue(clock)),
-                                  .mode = scope_mode_name(cJSON_GetStringValue(mode)),
+                                 {.clock = rs_word(WORDS_SCOPE_CLOCK, item_word(o, "clock", WORDS_SCOPE_CLOCK)),
+                                  .mode = rs_word(WORDS_SCOPE_MODE, item_word(o, "mode", WORDS_SCOPE_MODE)),
                                   .resolution_ns = item_number(o, "resolution_ns", 0),
                                   .overhead_ns = item_number(o, "overhead_ns", 0),
                                   .inside_ns = item_number(o, "inside_ns", 0),
@@ -136,12 +125,11 @@ static int read_scope_clocks(struct session_reader *r)
 }
 
 /* The call that began at KEY and took TOOK_NS. */
-static struct rustscope_worst worst_call(const struct session_reader *r, const cJSON *o, const char *key,
-                                         double took_ns)
+static struct scope_call worst_call(const struct session_reader *r, const cJSON *o, const char *key, double took_ns)
 {
     uint64_t took = took_ns > 0 && took_ns < 9e18 ? (uint64_t)(took_ns + 0.5) : 0;
 
-    return (struct rustscope_worst){item_at_ns(r, o, key) + took, took, item_number(o, "sigma", 0)};
+    return (struct scope_call){item_at_ns(r, o, key) + took, took, item_number(o, "sigma", 0)};
 }
 
 static int read_outlier(struct session_reader *r, const cJSON *o)
@@ -184,12 +172,12 @@ static int read_task(struct session_reader *r, const cJSON *o)
                                           .completed = item_uint(o, "completed"),
                                           .cancelled = item_uint(o, "cancelled"),
                                           .polls = item_uint(o, "polls"),
-                                          .busy_ticks = item_uint(o, "busy_ns"),
-                                          .idle_ticks = item_uint(o, "idle_ns"),
-                                          .scheduled_ticks = item_uint(o, "scheduled_ns"),
-                                          .first_delay_ticks = item_uint(o, "first_poll_delay_ns"),
-                                          .lifetime_ticks = item_uint(o, "lifetime_ns"),
-                                          .max_poll_ticks = item_uint(o, "max_poll_ns")}};
+                                          .busy_ns = item_uint(o, "busy_ns"),
+                                          .idle_ns = item_uint(o, "idle_ns"),
+                                          .scheduled_ns = item_uint(o, "scheduled_ns"),
+                                          .first_delay_ns = item_uint(o, "first_poll_delay_ns"),
+                                          .lifetime_ns = item_uint(o, "lifetime_ns"),
+                                          .max_poll_ns = item_uint(o, "max_poll_ns")}};
 
     if (task.process >= r->s->process_count)
         return reader_broken(r, "async_tasks");

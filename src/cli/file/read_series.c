@@ -3,33 +3,10 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 
 /* The metrics over time: one sample a second, and the timeline. */
-
-struct metric_key {
-    const char *key;
-    size_t column;
-    double scale;
-};
-
-static const struct metric_key sample_keys[] = {
-    {"cpu_pct", METRIC_CPU_PCT, 1},
-    {"cpu_peak_pct", SAMPLES_CPU_PEAK_PCT, 1},
-    {"heap_mb", METRIC_HEAP_BYTES, 1e6},
-    {"heap_peak_mb", SAMPLES_HEAP_PEAK_BYTES, 1e6},
-    {"anon_mb", METRIC_ANON_BYTES, 1e6},
-    {"anon_peak_mb", SAMPLES_ANON_PEAK_BYTES, 1e6},
-    {"rss_mb", METRIC_RSS_BYTES, 1e6},
-    {"rss_peak_mb", SAMPLES_RSS_PEAK_BYTES, 1e6},
-    {"threads", METRIC_THREADS, 1},
-    {"open_fds", METRIC_OPEN_FDS, 1},
-    {"read_bytes", METRIC_READ_BYTES, 1},
-    {"write_bytes", METRIC_WRITE_BYTES, 1},
-    {"context_switches", METRIC_CONTEXT_SWITCHES, 1},
-};
 
 static void set_point(struct series *series, size_t column_index, size_t point, double value)
 {
@@ -56,10 +33,12 @@ static int read_sample(struct session_reader *r, const cJSON *o)
     if (!point && interval_sec >= 0.001 && interval_sec < 1e9)
         samples->interval_ns = (uint64_t)(interval_sec * 1e9);
     samples->count = point + 1;
-    for (size_t i = 0; i < sizeof(sample_keys) / sizeof(*sample_keys); i++)
-        if (r->s->allocations.measured || strncmp(sample_keys[i].key, "heap", 4))
-            set_point(samples, sample_keys[i].column, point,
-                      item_number(o, sample_keys[i].key, NAN) * sample_keys[i].scale);
+    for (size_t i = 0; i < RS_SAMPLE_COLUMNS; i++) {
+        const struct rs_metric_column *m = &rs_sample_columns[i];
+
+        if (r->s->allocations.measured || (m->column != METRIC_HEAP_BYTES && m->column != SAMPLES_HEAP_PEAK_BYTES))
+            set_point(samples, m->column, point, item_number(o, m->key, NAN) * m->unit);
+    }
     return 0;
 }
 
@@ -106,22 +85,18 @@ static int read_counters(struct session_reader *r, struct json_slice counters)
 
 static int read_timeline(struct session_reader *r)
 {
-    static const struct metric_key keys[] = {
-        {"cpu_pct", METRIC_CPU_PCT, 1},         {"anon_mb", METRIC_ANON_BYTES, 1e6},
-        {"rss_mb", METRIC_RSS_BYTES, 1e6},      {"heap_mb", METRIC_HEAP_BYTES, 1e6},
-        {"threads", METRIC_THREADS, 1},         {"open_fds", METRIC_OPEN_FDS, 1},
-        {"alloc_bytes", METRIC_ALLOC_BYTES, 1}, {"read_bytes", METRIC_READ_BYTES, 1},
-        {"write_bytes", METRIC_WRITE_BYTES, 1},
-    };
     struct json_slice section, counters;
     int rc;
 
     if (!reader_section(r, "timeline", &section))
         return 0;
     rc = reader_interval(r, "timeline", section, &r->s->timeline.interval_ns);
-    for (size_t i = 0; !rc && i < sizeof(keys) / sizeof(*keys); i++)
-        if (r->s->allocations.measured || keys[i].column != METRIC_HEAP_BYTES)
-            rc = read_series_column(r, section, keys[i].key, &r->s->timeline, keys[i].column, keys[i].scale);
+    for (size_t i = 0; !rc && i < RS_TIMELINE_COLUMNS; i++) {
+        const struct rs_metric_column *m = &rs_timeline_columns[i];
+
+        if (r->s->allocations.measured || m->column != METRIC_HEAP_BYTES)
+            rc = read_series_column(r, section, m->key, &r->s->timeline, m->column, m->unit);
+    }
     if (!rc && slice_member(section, "counters", &counters))
         rc = read_counters(r, counters);
     return rc;

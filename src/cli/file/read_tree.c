@@ -8,16 +8,6 @@
 
 /* Names, modules, frames and nodes. */
 
-static unsigned layer_index(const char *text)
-{
-    return layer_from_name(text);
-}
-
-static unsigned symbols_index(const char *text)
-{
-    return module_symbols_from_name(text);
-}
-
 static int read_strings(struct session_reader *r)
 {
     struct json_slice section, value;
@@ -46,15 +36,15 @@ static int read_modules(struct session_reader *r)
     int64_t *path = NULL, *name_ids = NULL, *build_id = NULL, *arch = NULL, *symbols = NULL;
     const double most = (double)r->name_count - 1;
     struct table table;
-    int rc = table_open(r, "modules", "path", &table);
+    int rc = table_open(r, "modules", rs_module_columns[MODULES_PATH], &table);
 
     if (rc)
         return rc;
-    path = table_ints(&table, "path", 0, most);
-    name_ids = table_ints(&table, "name", 0, most);
-    build_id = table_ints(&table, "build_id", 0, most);
-    arch = table_ints(&table, "arch", 0, most);
-    symbols = table_words(&table, "symbols", symbols_index);
+    path = table_ints(&table, rs_module_columns[MODULES_PATH], 0, most);
+    name_ids = table_ints(&table, rs_module_columns[MODULES_NAME], 0, most);
+    build_id = table_ints(&table, rs_module_columns[MODULES_BUILD_ID], 0, most);
+    arch = table_ints(&table, rs_module_columns[MODULES_ARCH], 0, most);
+    symbols = table_words(&table, rs_module_columns[MODULES_SYMBOLS], WORDS_MODULE_SYMBOLS);
     if (!path || !name_ids || !build_id || !arch)
         rc = reader_broken(r, "modules");
     for (size_t i = 0; !rc && i < table.count; i++) {
@@ -83,18 +73,18 @@ static int read_frames(struct session_reader *r)
     const double most = (double)r->name_count - 1;
     int64_t *func, *object, *addr, *crate, *file, *line, *inlined, *layer;
     struct table table;
-    int rc = table_open(r, "frames", "func", &table);
+    int rc = table_open(r, "frames", rs_frame_columns[FRAMES_FUNC], &table);
 
     if (rc)
         return rc;
-    func = table_ints(&table, "func", -1, most);
-    object = table_ints(&table, "object", -1, (double)tree->module_count - 1);
-    addr = table_ints(&table, "addr", 0, 9.2e18);
-    crate = table_ints(&table, "crate", 0, most);
-    file = table_ints(&table, "file", 0, most);
-    line = table_ints(&table, "line", 0, UINT32_MAX);
-    inlined = table_ints(&table, "inlined", 0, UINT32_MAX);
-    layer = table_words(&table, "layer", layer_index);
+    func = table_ints(&table, rs_frame_columns[FRAMES_FUNC], -1, most);
+    object = table_ints(&table, rs_frame_columns[FRAMES_OBJECT], -1, (double)tree->module_count - 1);
+    addr = table_ints(&table, rs_frame_columns[FRAMES_ADDR], 0, 9.2e18);
+    crate = table_ints(&table, rs_frame_columns[FRAMES_CRATE], 0, most);
+    file = table_ints(&table, rs_frame_columns[FRAMES_FILE], 0, most);
+    line = table_ints(&table, rs_frame_columns[FRAMES_LINE], 0, UINT32_MAX);
+    inlined = table_ints(&table, rs_frame_columns[FRAMES_INLINED], 0, UINT32_MAX);
+    layer = table_words(&table, rs_frame_columns[FRAMES_LAYER], WORDS_LAYER);
     if (!func || !object || !addr || !crate || !file || !line || !inlined)
         rc = reader_broken(r, "frames");
     for (size_t i = 0; !rc && i < table.count; i++) {
@@ -131,15 +121,15 @@ static int read_nodes(struct session_reader *r)
     struct calltree *tree = &r->s->tree;
     int64_t *parent, *frame;
     struct table table;
-    int rc = table_open(r, "nodes", "parent", &table);
+    int rc = table_open(r, "nodes", rs_node_columns[NODES_PARENT], &table);
 
     if (rc)
         return rc;
     if (table.count > MAX_NODES)
         return rs_err_set(r->err, -EINVAL, "this session has %zu call-tree nodes; at most %d are read", table.count,
                           MAX_NODES);
-    parent = table_ints(&table, "parent", -1, (double)table.count - 1);
-    frame = table_ints(&table, "frame", 0, (double)tree->frame_count - 1);
+    parent = table_ints(&table, rs_node_columns[NODES_PARENT], -1, (double)table.count - 1);
+    frame = table_ints(&table, rs_node_columns[NODES_FRAME], 0, (double)tree->frame_count - 1);
     if (!parent || !frame)
         rc = reader_broken(r, "nodes");
     for (size_t i = 0; !rc && i < table.count; i++)

@@ -89,14 +89,11 @@ uint64_t item_ns(const cJSON *object, const char *key)
     return ms > 0 && ms < 1e13 ? (uint64_t)(ms * 1e6 + 0.5) : 0;
 }
 
-unsigned item_word(const cJSON *object, const char *key, const char *const *names, size_t count)
+unsigned item_word(const cJSON *object, const char *key, enum rs_words words)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 
-    for (unsigned i = 0; cJSON_IsString(item) && i < count; i++)
-        if (names[i] && !strcmp(names[i], item->valuestring))
-            return i;
-    return 0;
+    return text ? rs_word_value(words, text, strlen(text)) : 0;
 }
 
 size_t item_texts(struct session_reader *r, const cJSON *object, const char *key, string_id **list)
@@ -220,7 +217,7 @@ fail:
     return NULL;
 }
 
-int64_t *table_words(const struct table *table, const char *key, unsigned (*from_name)(const char *name))
+int64_t *table_words(const struct table *table, const char *key, enum rs_words words)
 {
     int64_t *values = xcalloc(table->count, sizeof(*values));
     struct json_slice array, value;
@@ -229,13 +226,8 @@ int64_t *table_words(const struct table *table, const char *key, unsigned (*from
 
     if (!slice_member(table->section, key, &array) || !json_scan_begin(&scan, array, '['))
         return values;
-    while (count < table->count && json_scan_next(&scan, NULL, &value)) {
-        char word[16] = "";
-
-        if (value.len >= 2 && value.len - 2 < sizeof(word))
-            memcpy(word, value.text + 1, value.len - 2);
-        values[count++] = from_name(word);
-    }
+    while (count < table->count && json_scan_next(&scan, NULL, &value))
+        values[count++] = value.len >= 2 ? rs_word_value(words, value.text + 1, value.len - 2) : 0;
     return values;
 }
 

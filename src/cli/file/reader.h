@@ -64,9 +64,8 @@ size_t item_texts(struct session_reader *r, const cJSON *object, const char *key
 uint64_t item_at_ns(const struct session_reader *r, const cJSON *object, const char *key);
 uint64_t item_bytes(const cJSON *object, const char *key);
 uint64_t item_ns(const cJSON *object, const char *key);
-/* The index in NAMES of the word under KEY; 0 when it is none of them. */
-unsigned item_word(const cJSON *object, const char *key, const char *const *names, size_t count);
-#define ITEM_WORD(object, key, names) item_word(object, key, names, sizeof(names) / sizeof(*(names)))
+/* The value whose word stands under KEY; 0 when it is none of them. */
+unsigned item_word(const cJSON *object, const char *key, enum rs_words words);
 
 /* -- columns -- */
 
@@ -88,8 +87,8 @@ int table_open(struct session_reader *r, const char *section, const char *first,
  * as what table_words() returns.
  */
 int64_t *table_ints(const struct table *table, const char *key, double min, double max);
-/* The column KEY of short words, as the indices that FROM_NAME gives them. */
-int64_t *table_words(const struct table *table, const char *key, unsigned (*from_name)(const char *name));
+/* The column KEY of WORDS, as their values. */
+int64_t *table_words(const struct table *table, const char *key, enum rs_words words);
 
 /* -- the parts, each of one or more sections, in the order in which they can be read -- */
 

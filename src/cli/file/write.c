@@ -120,7 +120,7 @@ static void write_meta(struct writer *w)
     rs_json_kv_uint(j, "cpu_cores", m->cpu_cores);
     rs_json_kv_uint(j, "rate_hz", m->rate_hz);
     rs_json_kv_uint(j, "stack_rate_hz", m->stack_rate_hz);
-    rs_json_kv_str(j, "stop_reason", stop_reason_name(m->stop_reason));
+    rs_json_kv_str(j, "stop_reason", rs_word(WORDS_STOP_REASON, m->stop_reason));
     if (m->exit_signal)
         rs_json_kv_int(j, "exit_signal", m->exit_signal);
     else if (m->exit_code >= 0)
@@ -144,62 +144,26 @@ static void write_summary(struct writer *w)
     totals_compute(w->s, &t);
     section(w, "summary");
     rs_json_object_begin(j);
-    rs_json_kv_double(j, "cpu_avg_pct", t.cpu_avg_pct, PCT_DIGITS);
-    rs_json_kv_double(j, "cpu_peak_pct", t.cpu_peak_pct, PCT_DIGITS);
-    rs_json_kv_double(j, "cpu_ms", ms(t.cpu_ns), MS_DIGITS);
-    rs_json_kv_double(j, "heap_avg_mb", mb(t.heap_avg_bytes), MB_DIGITS);
-    rs_json_kv_double(j, "heap_peak_mb", mb(t.heap_peak_bytes), MB_DIGITS);
-    rs_json_kv_str(j, "heap_source", t.heap_is_live ? "live" : "anon");
-    rs_json_kv_double(j, "anon_peak_mb", mb(t.anon_peak_bytes), MB_DIGITS);
-    rs_json_kv_double(j, "rss_peak_mb", mb(t.rss_peak_bytes), MB_DIGITS);
-    rs_json_kv_double(j, "thread_avg", t.thread_avg, PCT_DIGITS);
-    rs_json_kv_double(j, "thread_peak", t.thread_peak, 0);
-    rs_json_kv_double(j, "fd_peak", t.fd_peak, 0);
-    rs_json_kv_uint(j, "total_allocations", a->total_allocations);
-    rs_json_kv_uint(j, "total_deallocations", a->total_deallocations);
-    rs_json_kv_uint(j, "total_alloc_bytes", a->total_bytes);
-    rs_json_kv_uint(j, "temporary_allocations", a->temporary);
-    rs_json_kv_uint(j, "leaked_bytes", a->leaked_bytes);
-    rs_json_kv_uint(j, "leaked_allocations", a->leaked_count);
-    rs_json_kv_uint(j, "spikes", t.spikes);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_CPU_AVG_PCT], t.cpu_avg_pct, PCT_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_CPU_PEAK_PCT], t.cpu_peak_pct, PCT_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_CPU_MS], ms(t.cpu_ns), MS_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_HEAP_AVG_MB], mb(t.heap_avg_bytes), MB_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_HEAP_PEAK_MB], mb(t.heap_peak_bytes), MB_DIGITS);
+    rs_json_kv_str(j, "heap_source", rs_word(WORDS_HEAP_SOURCE, t.heap_is_live ? HEAP_LIVE : HEAP_ANON));
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_ANON_PEAK_MB], mb(t.anon_peak_bytes), MB_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_RSS_PEAK_MB], mb(t.rss_peak_bytes), MB_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_THREAD_AVG], t.thread_avg, PCT_DIGITS);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_THREAD_PEAK], t.thread_peak, 0);
+    rs_json_kv_double(j, rs_summary_keys[SUMMARY_FD_PEAK], t.fd_peak, 0);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_TOTAL_ALLOCATIONS], a->total_allocations);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_TOTAL_DEALLOCATIONS], a->total_deallocations);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_TOTAL_ALLOC_BYTES], a->total_bytes);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_TEMPORARY_ALLOCATIONS], a->temporary);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_LEAKED_BYTES], a->leaked_bytes);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_LEAKED_ALLOCATIONS], a->leaked_count);
+    rs_json_kv_uint(j, rs_summary_keys[SUMMARY_SPIKES], t.spikes);
     rs_json_object_end(j);
 }
-
-/* How a metric is written: bytes that are a level become MB, amounts stay bytes. */
-struct metric_column {
-    const char *key;
-    size_t column;
-    double scale;
-    unsigned digits;
-};
-
-static const struct metric_column sample_columns[] = {
-    {"cpu_pct", METRIC_CPU_PCT, 1, PCT_DIGITS},
-    {"cpu_peak_pct", SAMPLES_CPU_PEAK_PCT, 1, PCT_DIGITS},
-    {"heap_mb", METRIC_HEAP_BYTES, 1e-6, MB_DIGITS},
-    {"heap_peak_mb", SAMPLES_HEAP_PEAK_BYTES, 1e-6, MB_DIGITS},
-    {"anon_mb", METRIC_ANON_BYTES, 1e-6, MB_DIGITS},
-    {"anon_peak_mb", SAMPLES_ANON_PEAK_BYTES, 1e-6, MB_DIGITS},
-    {"rss_mb", METRIC_RSS_BYTES, 1e-6, MB_DIGITS},
-    {"rss_peak_mb", SAMPLES_RSS_PEAK_BYTES, 1e-6, MB_DIGITS},
-    {"threads", METRIC_THREADS, 1, 0},
-    {"open_fds", METRIC_OPEN_FDS, 1, 0},
-    {"read_bytes", METRIC_READ_BYTES, 1, 0},
-    {"write_bytes", METRIC_WRITE_BYTES, 1, 0},
-    {"context_switches", METRIC_CONTEXT_SWITCHES, 1, 0},
-};
-
-static const struct metric_column timeline_columns[] = {
-    {"cpu_pct", METRIC_CPU_PCT, 1, PCT_DIGITS},
-    {"anon_mb", METRIC_ANON_BYTES, 1e-6, MB_DIGITS},
-    {"rss_mb", METRIC_RSS_BYTES, 1e-6, MB_DIGITS},
-    {"heap_mb", METRIC_HEAP_BYTES, 1e-6, MB_DIGITS},
-    {"threads", METRIC_THREADS, 1, 0},
-    {"open_fds", METRIC_OPEN_FDS, 1, 0},
-    {"alloc_bytes", METRIC_ALLOC_BYTES, 1, 0},
-    {"read_bytes", METRIC_READ_BYTES, 1, 0},
-    {"write_bytes", METRIC_WRITE_BYTES, 1, 0},
-};
 
 /* heap falls back to anonymous memory where no shim measured it; summary.heap_source says which. */
 static size_t source_column(const struct session *s, size_t column)
@@ -222,10 +186,10 @@ static void write_samples(struct writer *w)
         rs_json_object_begin(&w->j);
         kv_ts(w, "ts", i * samples->interval_ns);
         rs_json_kv_double(&w->j, "interval_sec", (double)samples->interval_ns / 1e9, 3);
-        for (size_t c = 0; c < sizeof(sample_columns) / sizeof(*sample_columns); c++) {
-            const struct metric_column *m = &sample_columns[c];
+        for (size_t c = 0; c < RS_SAMPLE_COLUMNS; c++) {
+            const struct rs_metric_column *m = &rs_sample_columns[c];
 
-            rs_json_kv_double(&w->j, m->key, series_get(samples, source_column(w->s, m->column), i) * m->scale,
+            rs_json_kv_double(&w->j, m->key, series_get(samples, source_column(w->s, m->column), i) / m->unit,
                               m->digits);
         }
         rs_json_object_end(&w->j);
@@ -233,12 +197,12 @@ static void write_samples(struct writer *w)
     rs_json_array_end(&w->j);
 }
 
-static void series_values(struct rs_json *j, const struct series *series, size_t column, double scale, unsigned digits,
+static void series_values(struct rs_json *j, const struct series *series, size_t column, double unit, unsigned digits,
                           size_t count)
 {
     rs_json_array_begin(j);
     for (size_t i = 0; i < count; i++)
-        rs_json_double(j, series_get(series, column, i) * scale, digits);
+        rs_json_double(j, series_get(series, column, i) / unit, digits);
     rs_json_array_end(j);
 }
 
@@ -250,12 +214,12 @@ static void write_timeline(struct writer *w)
     section(w, "timeline");
     rs_json_object_begin(j);
     rs_json_kv_uint(j, "interval_ms", s->timeline.interval_ns / 1000000);
-    for (size_t c = 0; c < sizeof(timeline_columns) / sizeof(*timeline_columns); c++) {
-        const struct metric_column *m = &timeline_columns[c];
+    for (size_t c = 0; c < RS_TIMELINE_COLUMNS; c++) {
+        const struct rs_metric_column *m = &rs_timeline_columns[c];
 
         rs_json_newline(j);
         rs_json_key(j, m->key);
-        series_values(j, &s->timeline, source_column(s, m->column), m->scale, m->digits, s->timeline.count);
+        series_values(j, &s->timeline, source_column(s, m->column), m->unit, m->digits, s->timeline.count);
     }
     rs_json_key(j, "counters");
     rs_json_object_begin(j);
@@ -310,57 +274,57 @@ static void start_column(struct rs_json *j, const struct rows *rows)
     rs_json_array_end(j);
 }
 
-static void thread_column(struct rs_json *j, const struct rows *rows)
+static void thread_column(struct rs_json *j, const char *key, const struct rows *rows)
 {
     rs_json_newline(j);
-    rs_json_key(j, "thread");
+    rs_json_key(j, key);
     rs_json_array_begin(j);
     for (size_t i = 0; i < rows->count; i++)
         rs_json_int(j, rows->key2[i] == ROWS_NO_KEY2 ? -1 : (int64_t)rows->key2[i]);
     rs_json_array_end(j);
 }
 
-/* A CSR section of (node, thread) rows; KEYS names the value columns, NULL where one is not written. */
-static void write_rows(struct writer *w, const char *name, struct rows *rows, const char *const *keys)
+/* A CSR section of (node, thread) rows. */
+static void write_rows(struct writer *w, const struct rs_row_table *table, struct rows *rows)
 {
     struct rs_json *j = &w->j;
 
     rows_compact(rows);
-    section(w, name);
+    section(w, table->section);
     rs_json_object_begin(j);
     rs_json_kv_uint(j, "interval_ms", rows->interval_ns / 1000000);
     start_column(j, rows);
-    uint_column(j, "node", rows->key, rows->count);
-    thread_column(j, rows);
+    uint_column(j, table->key, rows->key, rows->count);
+    thread_column(j, table->thread, rows);
     for (unsigned v = 0; v < rows->value_count; v++)
-        if (keys[v])
-            int_column(j, keys[v], rows->value[v], rows->count);
-    if (!strcmp(name, "offcpu"))
+        int_column(j, table->values[v], rows->value[v], rows->count);
+    if (table == &rs_offcpu_table)
         rs_json_kv_bool(j, "approx", w->s->offcpu_approx);
     rs_json_object_end(j);
 }
 
 static void write_process_timeline(struct writer *w)
 {
+    const struct rs_row_table *table = &rs_process_table;
     struct rows *rows = &w->s->process_rows;
     struct rs_json *j = &w->j;
     const double interval_ns = (double)rows->interval_ns;
 
     rows_compact(rows);
-    section(w, "process_timeline");
+    section(w, table->section);
     rs_json_object_begin(j);
     rs_json_kv_uint(j, "interval_ms", rows->interval_ns / 1000000);
     start_column(j, rows);
-    uint_column(j, "process", rows->key, rows->count);
+    uint_column(j, table->key, rows->key, rows->count);
     rs_json_newline(j);
-    rs_json_key(j, "cpu_pct");
+    rs_json_key(j, table->values[PROCESS_ROW_CPU_NS]);
     rs_json_array_begin(j);
     for (size_t i = 0; i < rows->count; i++)
         rs_json_double(j, 100.0 * (double)rows->value[PROCESS_ROW_CPU_NS][i] / interval_ns, PCT_DIGITS);
     rs_json_array_end(j);
     for (int v = PROCESS_ROW_ANON_BYTES; v <= PROCESS_ROW_HEAP_BYTES; v++) {
         rs_json_newline(j);
-        rs_json_key(j, v == PROCESS_ROW_ANON_BYTES ? "anon_mb" : "heap_mb");
+        rs_json_key(j, table->values[v]);
         rs_json_array_begin(j);
         for (size_t i = 0; i < rows->count; i++)
             rs_json_double(j, mb((double)rows->value[v][i]), MB_DIGITS);
@@ -369,31 +333,8 @@ static void write_process_timeline(struct writer *w)
     rs_json_object_end(j);
 }
 
-/* What instrumented code told, by the writer that librustscope uses too. */
-static void write_instrumented(struct rs_json *j, const struct function *f)
-{
-    const struct rustscope_function figures = {.calls = f->calls,
-                                               .timed_calls = f->timed_calls,
-                                               .total_ns = f->total_ns,
-                                               .self_ns = f->self_ns,
-                                               .min_ns = f->min_ns,
-                                               .mean_ns = f->avg_ns,
-                                               .stddev_ns = f->stddev_ns,
-                                               .max_ns = f->max_ns,
-                                               .p50_ns = f->p50_ns,
-                                               .p95_ns = f->p95_ns,
-                                               .p99_ns = f->p99_ns,
-                                               .alloc_bytes = f->scope_alloc_bytes,
-                                               .outlier_count = f->outlier_count,
-                                               .max_depth = f->max_depth};
-
-    rs_scope_json_function(j, &figures);
-}
-
 static void write_functions(struct writer *w)
 {
-    static const char *const sources[] = {
-        [FUNCTION_SAMPLED] = "sampled", [FUNCTION_INSTRUMENTED] = "instrumented", [FUNCTION_BOTH] = "both"};
     const struct session *s = w->s;
     struct rs_json *j = &w->j;
 
@@ -408,15 +349,15 @@ static void write_functions(struct writer *w)
         kv_name(w, "module", f->module);
         kv_name_or_null(w, "file", f->file);
         rs_json_kv_uint(j, "line", f->line);
-        rs_json_kv_str(j, "layer", layer_name(f->layer));
+        rs_json_kv_str(j, "layer", rs_word(WORDS_LAYER, f->layer));
         rs_json_kv_double(j, "self_pct", f->self_pct, 3);
         rs_json_kv_double(j, "total_pct", f->total_pct, 3);
         rs_json_kv_uint(j, "self_samples", f->self_samples);
         rs_json_kv_uint(j, "total_samples", f->total_samples);
         rs_json_kv_uint(j, "self_us", f->self_us);
         rs_json_kv_uint(j, "total_us", f->total_us);
-        if (f->calls)
-            write_instrumented(j, f);
+        if (f->figures.calls)
+            rs_scope_json_function(j, &f->figures); /* the writer that librustscope uses too */
         else
             rs_json_kv_uint(j, "calls", 0);
         if (f->alloc_count) {
@@ -428,7 +369,7 @@ static void write_functions(struct writer *w)
             rs_json_kv_uint(j, "peak_bytes", f->peak_bytes);
             rs_json_object_end(j);
         }
-        rs_json_kv_str(j, "source", sources[f->source]);
+        rs_json_kv_str(j, "source", rs_word(WORDS_FUNCTION_SOURCE, f->source));
         rs_json_object_end(j);
     }
     rs_json_array_end(j);
@@ -455,13 +396,13 @@ static void write_events(struct writer *w)
     section(w, "memory_events");
     rs_json_array_begin(j);
     for (size_t i = 0; i < s->event_count; i++) {
-        const struct memory_event *e = &s->events[i];
+        const struct session_event *e = &s->events[i];
 
         rs_json_newline(j);
         rs_json_object_begin(j);
         kv_ts(w, "ts", e->start_ns);
         kv_ts(w, "end_ts", e->end_ns);
-        rs_json_kv_str(j, "type", event_type_name(e->type));
+        rs_json_kv_str(j, "type", rs_word(WORDS_EVENT_TYPE, e->type));
         rs_json_kv_int(j, "process", e->process);
         rs_json_kv_int(j, "size_bytes", e->size_bytes);
         rs_json_kv_double(j, "peak", e->peak, PCT_DIGITS);
@@ -527,35 +468,36 @@ static void write_tree(struct writer *w)
 
     section(w, "modules");
     rs_json_object_begin(j);
-    COLUMN(j, "path", t->module_count, rs_json_uint, t->modules[i].path);
-    COLUMN(j, "name", t->module_count, rs_json_uint, t->modules[i].name);
-    COLUMN(j, "build_id", t->module_count, rs_json_uint, t->modules[i].build_id);
-    COLUMN(j, "arch", t->module_count, rs_json_uint, t->modules[i].arch);
-    COLUMN(j, "symbols", t->module_count, rs_json_str, module_symbols_name(t->modules[i].symbols));
+    COLUMN(j, rs_module_columns[MODULES_PATH], t->module_count, rs_json_uint, t->modules[i].path);
+    COLUMN(j, rs_module_columns[MODULES_NAME], t->module_count, rs_json_uint, t->modules[i].name);
+    COLUMN(j, rs_module_columns[MODULES_BUILD_ID], t->module_count, rs_json_uint, t->modules[i].build_id);
+    COLUMN(j, rs_module_columns[MODULES_ARCH], t->module_count, rs_json_uint, t->modules[i].arch);
+    COLUMN(j, rs_module_columns[MODULES_SYMBOLS], t->module_count, rs_json_str,
+           rs_word(WORDS_MODULE_SYMBOLS, t->modules[i].symbols));
     rs_json_object_end(j);
 
     section(w, "frames");
     rs_json_object_begin(j);
-    COLUMN(j, "func", t->frame_count, rs_json_int, t->frames[i].func ? (int64_t)t->frames[i].func : -1);
-    COLUMN(j, "object", t->frame_count, rs_json_int, t->frames[i].module);
-    COLUMN(j, "addr", t->frame_count, rs_json_uint, t->frames[i].addr);
-    COLUMN(j, "crate", t->frame_count, rs_json_uint, t->frames[i].crate);
-    COLUMN(j, "file", t->frame_count, rs_json_uint, t->frames[i].file);
-    COLUMN(j, "line", t->frame_count, rs_json_uint, t->frames[i].line);
-    COLUMN(j, "inlined", t->frame_count, rs_json_uint, t->frames[i].inline_depth);
-    COLUMN(j, "layer", t->frame_count, rs_json_str, layer_name(t->frames[i].layer));
+    COLUMN(j, rs_frame_columns[FRAMES_FUNC], t->frame_count, rs_json_int,
+           t->frames[i].func ? (int64_t)t->frames[i].func : -1);
+    COLUMN(j, rs_frame_columns[FRAMES_OBJECT], t->frame_count, rs_json_int, t->frames[i].object);
+    COLUMN(j, rs_frame_columns[FRAMES_ADDR], t->frame_count, rs_json_uint, t->frames[i].addr);
+    COLUMN(j, rs_frame_columns[FRAMES_CRATE], t->frame_count, rs_json_uint, t->frames[i].crate);
+    COLUMN(j, rs_frame_columns[FRAMES_FILE], t->frame_count, rs_json_uint, t->frames[i].file);
+    COLUMN(j, rs_frame_columns[FRAMES_LINE], t->frame_count, rs_json_uint, t->frames[i].line);
+    COLUMN(j, rs_frame_columns[FRAMES_INLINED], t->frame_count, rs_json_uint, t->frames[i].inline_depth);
+    COLUMN(j, rs_frame_columns[FRAMES_LAYER], t->frame_count, rs_json_str, rs_word(WORDS_LAYER, t->frames[i].layer));
     rs_json_object_end(j);
 
     section(w, "nodes");
     rs_json_object_begin(j);
-    COLUMN(j, "parent", t->node_count, rs_json_int, t->nodes[i].parent);
-    COLUMN(j, "frame", t->node_count, rs_json_uint, t->nodes[i].frame);
+    COLUMN(j, rs_node_columns[NODES_PARENT], t->node_count, rs_json_int, t->nodes[i].parent);
+    COLUMN(j, rs_node_columns[NODES_FRAME], t->node_count, rs_json_uint, t->nodes[i].frame);
     rs_json_object_end(j);
 }
 
 static void write_allocations(struct writer *w)
 {
-    static const char *const classes[ALLOC_SIZE_CLASSES] = {"0-64B", "65-512B", "513B-4KB", "4KB-64KB", ">64KB"};
     const struct allocations *a = &w->s->allocations;
     struct rs_json *j = &w->j;
 
@@ -565,7 +507,7 @@ static void write_allocations(struct writer *w)
     rs_json_key(j, "by_size");
     rs_json_object_begin(j);
     for (size_t i = 0; i < ALLOC_SIZE_CLASSES; i++)
-        rs_json_kv_uint(j, classes[i], a->by_size[i]);
+        rs_json_kv_uint(j, rs_alloc_size_classes[i], a->by_size[i]);
     rs_json_object_end(j);
     rs_json_key(j, "peak");
     rs_json_object_begin(j);
@@ -578,14 +520,15 @@ static void write_allocations(struct writer *w)
     rs_json_kv_uint(j, "left_bytes", a->outside_left_bytes);
     rs_json_object_end(j);
     COLUMN(j, "lifetimes", LIFETIME_CLASSES, rs_json_uint, a->lifetimes[i]);
-    COLUMN(j, "node", a->stats_count, rs_json_int, a->stats[i].node);
-    COLUMN(j, "count", a->stats_count, rs_json_uint, a->stats[i].count);
-    COLUMN(j, "bytes", a->stats_count, rs_json_uint, a->stats[i].bytes);
-    COLUMN(j, "peak_bytes", a->stats_count, rs_json_uint, a->stats[i].peak_bytes);
-    COLUMN(j, "leaked_bytes", a->stats_count, rs_json_uint, a->stats[i].leaked_bytes);
-    COLUMN(j, "leaked_count", a->stats_count, rs_json_uint, a->stats[i].leaked_count);
-    COLUMN(j, "temporary", a->stats_count, rs_json_uint, a->stats[i].temporary);
-    COLUMN(j, "lifetime_p50_us", a->stats_count, rs_json_uint, a->stats[i].lifetime_p50_us);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_NODE], a->stats_count, rs_json_int, a->stats[i].node);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_COUNT], a->stats_count, rs_json_uint, a->stats[i].count);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_BYTES], a->stats_count, rs_json_uint, a->stats[i].bytes);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_PEAK_BYTES], a->stats_count, rs_json_uint, a->stats[i].peak_bytes);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_LEAKED_BYTES], a->stats_count, rs_json_uint, a->stats[i].leaked_bytes);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_LEAKED_COUNT], a->stats_count, rs_json_uint, a->stats[i].leaked_count);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_TEMPORARY], a->stats_count, rs_json_uint, a->stats[i].temporary);
+    COLUMN(j, rs_allocation_columns[ALLOCATIONS_LIFETIME_P50_US], a->stats_count, rs_json_uint,
+           a->stats[i].lifetime_p50_us);
     rs_json_object_end(j);
 
     section(w, "leaks");
@@ -606,8 +549,6 @@ static void write_allocations(struct writer *w)
 
 static void write_process(struct writer *w, size_t i)
 {
-    static const char *const shim_names[] = {
-        [SHIM_OFF] = "off", [SHIM_LOADED] = "loaded", [SHIM_NOT_LOADED] = "not_loaded"};
     const struct process *p = &w->s->processes[i];
     struct rs_json *j = &w->j;
 
@@ -621,7 +562,7 @@ static void write_process(struct writer *w, size_t i)
     name_list(w, "argv", p->argv, p->argc);
     kv_name(w, "name", p->name);
     kv_name(w, "exe", p->exe);
-    rs_json_kv_int(j, "object", p->module);
+    rs_json_kv_int(j, "object", p->object);
     rs_json_kv_double(j, "cpu_ms", ms(p->cpu_ns), MS_DIGITS);
     rs_json_kv_double(j, "anon_peak_mb", mb((double)p->anon_peak_bytes), MB_DIGITS);
     rs_json_kv_double(j, "rss_peak_mb", mb((double)p->rss_peak_bytes), MB_DIGITS);
@@ -635,7 +576,7 @@ static void write_process(struct writer *w, size_t i)
     rs_json_kv_uint(j, "leaked_allocations", p->leaked_allocations);
     rs_json_key(j, "shim");
     rs_json_object_begin(j);
-    rs_json_kv_str(j, "status", shim_names[p->shim]);
+    rs_json_kv_str(j, "status", rs_word(WORDS_SHIM_STATUS, p->shim));
     kv_name(w, "reason", p->shim_reason);
     rs_json_object_end(j);
     rs_json_key(j, "end_ts");
@@ -727,21 +668,14 @@ static void write_counted(struct writer *w, const char *key, const struct counte
 
 static void write_diagnostics(struct writer *w)
 {
-    static const char *const stack_names[] = {[STACKS_NONE] = "none",
-                                              [STACKS_PERF_EVENT] = "perf_event",
-                                              [STACKS_TIMER] = "timer",
-                                              [STACKS_SAMPLE] = "sample"};
-    static const char *const event_names[] = {[STACK_EVENT_CPU_CLOCK] = "cpu-clock", [STACK_EVENT_CYCLES] = "cycles"};
-    static const char *const alloc_names[] = {
-        [ALLOCS_NONE] = "none", [ALLOCS_SHIM] = "shim", [ALLOCS_LIBRARY] = "library"};
     const struct diagnostics *d = &w->s->diagnostics;
     struct rs_json *j = &w->j;
 
     section(w, "diagnostics");
     rs_json_object_begin(j);
-    rs_json_kv_str(j, "stack_backend", stack_names[d->stack_backend]);
+    rs_json_kv_str(j, "stack_backend", rs_word(WORDS_STACK_BACKEND, d->stack_backend));
     if (d->stack_event != STACK_EVENT_NONE)
-        rs_json_kv_str(j, "stack_event", event_names[d->stack_event]);
+        rs_json_kv_str(j, "stack_event", rs_word(WORDS_STACK_EVENT, d->stack_event));
     rs_json_kv_double(j, "stack_rate_achieved_hz", d->stack_rate_achieved_hz, 1);
     rs_json_kv_uint(j, "stack_samples", d->stack_samples);
     rs_json_kv_uint(j, "stack_lost", d->stack_lost);
@@ -751,7 +685,7 @@ static void write_diagnostics(struct writer *w)
     rs_json_kv_uint(j, "unknown_symbols", d->unknown_symbols);
     rs_json_kv_double(j, "overhead_pct", d->overhead_pct, 3);
     rs_json_kv_double(j, "cli_cpu_pct", d->cli_cpu_pct, 3);
-    rs_json_kv_str(j, "alloc_backend", alloc_names[d->alloc_backend]);
+    rs_json_kv_str(j, "alloc_backend", rs_word(WORDS_ALLOC_BACKEND, d->alloc_backend));
     rs_json_kv_uint(j, "events_received", d->events_received);
     rs_json_kv_uint(j, "events_dropped", d->events_dropped);
     rs_json_kv_uint(j, "inherited_frees", d->inherited_frees);
@@ -787,9 +721,6 @@ static void count_bounds(struct session *s)
 
 int session_write(struct session *session, rs_json_sink sink, void *ctx)
 {
-    static const char *const cpu_keys[] = {"weight_us", "samples"};
-    static const char *const offcpu_keys[] = {"wait_us", "count"};
-    static const char *const alloc_keys[] = {"bytes", "count", "net_bytes"};
     char buf[16384];
     struct writer w = {.s = session};
 
@@ -817,10 +748,10 @@ int session_write(struct session *session, rs_json_sink sink, void *ctx)
     write_events(&w);
     write_strings(&w);
     write_tree(&w);
-    write_rows(&w, "cpu", &session->cpu_rows, cpu_keys);
-    write_rows(&w, "offcpu", &session->offcpu_rows, offcpu_keys);
+    write_rows(&w, &rs_cpu_table, &session->cpu_rows);
+    write_rows(&w, &rs_offcpu_table, &session->offcpu_rows);
     write_allocations(&w);
-    write_rows(&w, "alloc_buckets", &session->alloc_rows, alloc_keys);
+    write_rows(&w, &rs_alloc_table, &session->alloc_rows);
     json_write_scopes(&w.j, session);
     write_benchmarks(&w);
     write_processes(&w);

@@ -110,7 +110,7 @@ static void ending_text(const struct session_meta *meta, char *out, size_t cap)
     else if (meta->exit_code >= 0)
         snprintf(out, cap, "%sexit %d", meta->stop_reason == STOP_INTERRUPT ? "interrupted, " : "", meta->exit_code);
     else
-        snprintf(out, cap, "%s", stop_reason_name(meta->stop_reason));
+        snprintf(out, cap, "%s", rs_word(WORDS_STOP_REASON, meta->stop_reason));
     if (meta->exit_signal && meta->stop_reason == STOP_INTERRUPT)
         snprintf(out, cap, "interrupted (SIG%s)", sigabbrev_np(meta->exit_signal));
 }
@@ -248,17 +248,17 @@ static void draw_metrics(struct page *page)
 
 /* -- spikes ------------------------------------------------------------------------------------------------------- */
 
-static bool in_window(const struct page *page, const struct memory_event *event)
+static bool in_window(const struct page *page, const struct session_event *event)
 {
     return event->start_ns <= page->to_ns && event->end_ns >= page->from_ns;
 }
 
-static bool is_spike(const struct memory_event *event)
+static bool is_spike(const struct session_event *event)
 {
     return event->type == EVENT_MEMORY_SPIKE || event->type == EVENT_CPU_SPIKE;
 }
 
-static void spike_text(const struct memory_event *event, char *out, size_t cap)
+static void spike_text(const struct session_event *event, char *out, size_t cap)
 {
     double span = (double)(event->end_ns - event->start_ns) / 1e9;
 
@@ -268,7 +268,7 @@ static void spike_text(const struct memory_event *event, char *out, size_t cap)
         snprintf(out, cap, "CPU %s for %s", fmt_pct(event->peak).s, fmt_span(span).s);
 }
 
-static void draw_spike(struct page *page, const struct memory_event *event)
+static void draw_spike(struct page *page, const struct session_event *event)
 {
     enum { WHAT_COL = 13, WHY_COL = 36 };
     char text[128], why[256] = "";
@@ -298,7 +298,7 @@ static void draw_spike(struct page *page, const struct memory_event *event)
 }
 
 /* How much an event counts when not all can be shown. */
-static double weight(const struct memory_event *event)
+static double weight(const struct session_event *event)
 {
     double span = (double)(event->end_ns - event->start_ns) / 1e9;
 
@@ -335,7 +335,7 @@ static void draw_spikes(struct page *page)
         lightest = top[SPIKES_SHOWN - 1];
     }
     for (size_t i = 0; i < s->event_count && shown < SPIKES_SHOWN; i++) {
-        const struct memory_event *event = &s->events[i];
+        const struct session_event *event = &s->events[i];
 
         if (!is_spike(event) || !in_window(page, event) || weight(event) < lightest)
             continue;
@@ -428,9 +428,9 @@ static int compare_total(const void *a, const void *b)
 {
     const struct function *const *x = a, *const *y = b;
 
-    if ((*x)->total_ns != (*y)->total_ns)
-        return (*x)->total_ns > (*y)->total_ns ? -1 : 1;
-    return ((*x)->calls < (*y)->calls) - ((*x)->calls > (*y)->calls);
+    if ((*x)->figures.total_ns != (*y)->figures.total_ns)
+        return (*x)->figures.total_ns > (*y)->figures.total_ns ? -1 : 1;
+    return ((*x)->figures.calls < (*y)->figures.calls) - ((*x)->figures.calls > (*y)->figures.calls);
 }
 
 /* The session keeps the worst outliers; OUTLIERS is how many there were. */
@@ -446,7 +446,7 @@ static void draw_worst_calls(struct page *page, uint64_t outliers)
         snprintf(text, sizeof(text), "%s was over its budget of %s in %s, at worst %s at %s", text_of(page, v->name),
                  fmt_span((double)v->budget_ns / 1e9).s,
                  v->count == 1 ? "one call" : fmt_si((double)v->count, "calls").s,
-                 fmt_time_ns((double)v->worst.ticks).s, fmt_clock((double)v->worst.end_ticks / 1e9).s);
+                 fmt_time_ns((double)v->worst.took_ns).s, fmt_clock((double)v->worst.end_ns / 1e9).s);
         paragraph(page, 4, 6, STYLE_HOT, text);
     }
     for (size_t i = 0; i < scopes->outlier_count; i++)
@@ -456,7 +456,7 @@ static void draw_worst_calls(struct page *page, uint64_t outliers)
         return;
     snprintf(text, sizeof(text), "%s, at worst a call of %s that took %s at %s (%.0f sigma)",
              outliers == 1 ? "one outlier" : fmt_si((double)outliers, "outliers").s, text_of(page, worst->name),
-             fmt_time_ns((double)worst->call.ticks).s, fmt_clock((double)worst->call.end_ticks / 1e9).s,
+             fmt_time_ns((double)worst->call.took_ns).s, fmt_clock((double)worst->call.end_ns / 1e9).s,
              worst->call.sigmas);
     paragraph(page, 4, 6, STYLE_NORMAL, text);
 }
@@ -472,9 +472,9 @@ static void draw_scopes(struct page *page)
         return;
     list = xcalloc(page->s->function_count + 1, sizeof(*list));
     for (size_t i = 0; i < page->s->function_count; i++)
-        if (page->s->functions[i].calls) {
+        if (page->s->functions[i].figures.calls) {
             list[count++] = &page->s->functions[i];
-            outliers += page->s->functions[i].outlier_count;
+            outliers += page->s->functions[i].figures.outlier_count;
         }
     qsort(list, count, sizeof(*list), compare_total);
     if (count) {
@@ -483,10 +483,11 @@ static void draw_scopes(struct page *page)
     }
     for (size_t i = 0; i < count && i < FUNCTIONS_SHOWN; i++) {
         const struct function *f = list[i];
-        bool timed = f->timed_calls > 0;
-        struct fmt numbers[] = {fmt_si((double)f->calls, ""), fmt_span(timed ? f->total_ns / 1e9 : NAN),
-                                fmt_time_ns(timed ? f->p99_ns : NAN), fmt_time_ns(timed ? f->max_ns : NAN),
-                                fmt_time_ns(timed ? f->avg_ns : NAN)};
+        const struct rustscope_function *m = &f->figures;
+        bool timed = m->timed_calls > 0;
+        struct fmt numbers[] = {fmt_si((double)m->calls, ""), fmt_span(timed ? m->total_ns / 1e9 : NAN),
+                                fmt_time_ns(timed ? m->p99_ns : NAN), fmt_time_ns(timed ? m->max_ns : NAN),
+                                fmt_time_ns(timed ? m->mean_ns : NAN)};
 
         number_row(page, 4, text_of(page, f->name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
     }
@@ -509,10 +510,10 @@ static void draw_tasks(struct page *page)
     next_row(page);
     number_row(page, LABEL_COL, "Tasks", STYLE_TITLE, STYLE_DIM, heads, 5);
     for (size_t i = 0; i < scopes->task_count && i < FUNCTIONS_SHOWN; i++) {
-        const struct rs_scope_task *t = &scopes->tasks[i].figures;
-        struct fmt numbers[] = {fmt_si((double)t->polls, ""), fmt_span((double)t->busy_ticks / 1e9),
-                                fmt_time_ns((double)t->max_poll_ticks), fmt_span((double)t->idle_ticks / 1e9),
-                                fmt_span((double)t->scheduled_ticks / 1e9)};
+        const struct scope_task_figures *t = &scopes->tasks[i].figures;
+        struct fmt numbers[] = {fmt_si((double)t->polls, ""), fmt_span((double)t->busy_ns / 1e9),
+                                fmt_time_ns((double)t->max_poll_ns), fmt_span((double)t->idle_ns / 1e9),
+                                fmt_span((double)t->scheduled_ns / 1e9)};
 
         number_row(page, 4, text_of(page, scopes->tasks[i].name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
     }
@@ -658,7 +659,7 @@ static bool look_first(const struct page *page, char *out, size_t cap)
         return true;
     }
     for (size_t i = 0; i < s->event_count; i++) {
-        const struct memory_event *event = &s->events[i];
+        const struct session_event *event = &s->events[i];
 
         if (event->type == EVENT_MEMORY_SPIKE && event->allocation_count && in_window(page, event) &&
             event->allocations[0].bytes * 2 >= event->size_bytes) {

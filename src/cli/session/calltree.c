@@ -32,9 +32,9 @@ static uint64_t hash_module(const struct calltree *tree, size_t i)
 
 static uint64_t frame_hash(const struct frame *frame)
 {
-    if (frame->module == CALLTREE_NO_MODULE)
+    if (frame->object == CALLTREE_NO_MODULE)
         return hash_pair(frame->func, 0x6e616d65u + frame->layer);
-    return hash_pair(frame->addr, (uint64_t)frame->inline_depth << 32 | (uint32_t)frame->module);
+    return hash_pair(frame->addr, (uint64_t)frame->inline_depth << 32 | (uint32_t)frame->object);
 }
 
 static uint64_t hash_frame(const struct calltree *tree, size_t i)
@@ -90,9 +90,9 @@ uint32_t calltree_module(struct calltree *tree, string_id path, string_id build_
 
 static bool same_frame(const struct frame *a, const struct frame *b)
 {
-    if (a->module != b->module)
+    if (a->object != b->object)
         return false;
-    if (a->module == CALLTREE_NO_MODULE)
+    if (a->object == CALLTREE_NO_MODULE)
         return a->func == b->func && a->layer == b->layer;
     return a->addr == b->addr && a->inline_depth == b->inline_depth;
 }
@@ -115,18 +115,18 @@ static uint32_t find_frame(struct calltree *tree, const struct frame *wanted)
 
 uint32_t calltree_frame(struct calltree *tree, uint32_t module, uint64_t addr)
 {
-    return find_frame(tree, &(struct frame){.module = (int32_t)module, .addr = addr});
+    return find_frame(tree, &(struct frame){.object = (int32_t)module, .addr = addr});
 }
 
 uint32_t calltree_inlined_frame(struct calltree *tree, uint32_t module, uint64_t addr, uint32_t inline_depth)
 {
     return find_frame(
-        tree, &(struct frame){.module = (int32_t)module, .addr = addr, .inline_depth = inline_depth, .inlined = true});
+        tree, &(struct frame){.object = (int32_t)module, .addr = addr, .inline_depth = inline_depth, .inlined = true});
 }
 
 uint32_t calltree_named_frame(struct calltree *tree, string_id func, enum layer layer)
 {
-    return find_frame(tree, &(struct frame){.module = CALLTREE_NO_MODULE, .func = func, .layer = layer});
+    return find_frame(tree, &(struct frame){.object = CALLTREE_NO_MODULE, .func = func, .layer = layer});
 }
 
 int32_t calltree_child(struct calltree *tree, int32_t parent, uint32_t frame)
@@ -150,42 +150,4 @@ int32_t calltree_child(struct calltree *tree, int32_t parent, uint32_t frame)
     tree->nodes[tree->node_count] = (struct node){.parent = parent, .frame = frame};
     index->slots[slot] = (uint32_t)++tree->node_count;
     return (int32_t)tree->node_count - 1;
-}
-
-static const char *const layer_names[] = {
-    [LAYER_UNKNOWN] = "unknown", [LAYER_USER] = "user",   [LAYER_DEP] = "dep",       [LAYER_STD] = "std",
-    [LAYER_RUNTIME] = "runtime", [LAYER_ALLOC] = "alloc", [LAYER_KERNEL] = "kernel", [LAYER_PROFILER] = "profiler",
-};
-
-static const char *const symbols_names[] = {
-    [MODULE_SYMBOLS_UNKNOWN] = "unknown", [MODULE_SYMBOLS_DWARF] = "dwarf", [MODULE_SYMBOLS_SYMTAB] = "symtab",
-    [MODULE_SYMBOLS_DYNSYM] = "dynsym",   [MODULE_SYMBOLS_NONE] = "none",
-};
-
-static unsigned name_index(const char *const *names, size_t count, const char *name)
-{
-    for (unsigned i = 0; name && i < count; i++)
-        if (!strcmp(names[i], name))
-            return i;
-    return 0;
-}
-
-const char *layer_name(enum layer layer)
-{
-    return layer_names[layer];
-}
-
-enum layer layer_from_name(const char *name)
-{
-    return (enum layer)name_index(layer_names, sizeof(layer_names) / sizeof(*layer_names), name);
-}
-
-const char *module_symbols_name(enum module_symbols symbols)
-{
-    return symbols_names[symbols];
-}
-
-enum module_symbols module_symbols_from_name(const char *name)
-{
-    return (enum module_symbols)name_index(symbols_names, sizeof(symbols_names) / sizeof(*symbols_names), name);
 }

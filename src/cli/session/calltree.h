@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/session_words.h"
 #include "session/strings.h"
 
 /*
@@ -19,26 +20,6 @@
  */
 enum { CALLTREE_NO_MODULE = -1, CALLTREE_NO_NODE = -1 };
 
-enum module_symbols {
-    MODULE_SYMBOLS_UNKNOWN, /* not looked at yet */
-    MODULE_SYMBOLS_DWARF,
-    MODULE_SYMBOLS_SYMTAB,
-    MODULE_SYMBOLS_DYNSYM,
-    MODULE_SYMBOLS_NONE,
-};
-
-/* Whose code a frame is. */
-enum layer {
-    LAYER_UNKNOWN,
-    LAYER_USER,
-    LAYER_DEP,
-    LAYER_STD,
-    LAYER_RUNTIME,
-    LAYER_ALLOC,
-    LAYER_KERNEL,
-    LAYER_PROFILER, /* ours: out of every percentage */
-};
-
 struct module {
     string_id path;
     string_id name;      /* the file's base name, or [vdso], [kernel], [anon] */
@@ -49,7 +30,7 @@ struct module {
 };
 
 struct frame {
-    int32_t module;        /* CALLTREE_NO_MODULE for named frames */
+    int32_t object;        /* into the tree's modules; CALLTREE_NO_MODULE for named frames */
     uint32_t inline_depth; /* 0: the physical frame; n: n-th inlined frame at that address, counted from the outside */
     uint64_t addr;         /* module-relative */
     string_id func;        /* 0: unknown */
@@ -103,8 +84,3 @@ uint32_t calltree_named_frame(struct calltree *tree, string_id func, enum layer 
  * itself is returned and counted in `folded` (for an outermost frame: node 0).
  */
 int32_t calltree_child(struct calltree *tree, int32_t parent, uint32_t frame);
-
-const char *layer_name(enum layer layer);
-enum layer layer_from_name(const char *name);
-const char *module_symbols_name(enum module_symbols symbols);
-enum module_symbols module_symbols_from_name(const char *name);

@@ -9,8 +9,7 @@
 #include "session/strings.h"
 
 /*
- * What librustscope measured in the session's processes. Clock ticks are ns of the session here (at_ns), so that the
- * writers in core/scopes.h serve as they are.
+ * What librustscope measured in the session's processes, in ns of the session (at_ns).
  */
 struct scope_row {
     string_id name, file;
@@ -19,24 +18,36 @@ struct scope_row {
     struct rustscope_function figures; /* name and file are not used */
 };
 
+/* One call: when it ended, and how far from the mean it was. */
+struct scope_call {
+    uint64_t end_ns, took_ns;
+    double sigmas;
+};
+
 struct scope_outlier {
     string_id name;
     int32_t row;
     uint32_t process;
-    struct rustscope_worst call;
+    struct scope_call call;
 };
 
 struct scope_violation {
     string_id name;
     uint32_t process;
     uint64_t budget_ns, count;
-    struct rustscope_worst worst;
+    struct scope_call worst;
+};
+
+/* Of all tasks of a name; an unfinished one is in `started` and in the polls it has had. */
+struct scope_task_figures {
+    uint64_t started, completed, cancelled, polls;
+    uint64_t busy_ns, idle_ns, scheduled_ns, first_delay_ns, lifetime_ns, max_poll_ns;
 };
 
 struct scope_task {
     string_id name;
     uint32_t process;
-    struct rs_scope_task figures;
+    struct scope_task_figures figures;
 };
 
 struct scope_clock {
@@ -58,7 +69,3 @@ struct session_scopes {
 };
 
 void session_scopes_release(struct session_scopes *scopes);
-
-/* The constant that equals NAME, for scope_clock.info; the first one when there is none. */
-const char *scope_clock_name(const char *name);
-const char *scope_mode_name(const char *name);

@@ -152,7 +152,7 @@ uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_
     }
     GROW(s->processes, s->process_count + 1, s->process_cap);
     s->processes[s->process_count] =
-        (struct process){.pid = pid, .parent = parent, .start_ns = start_ns, .module = CALLTREE_NO_MODULE};
+        (struct process){.pid = pid, .parent = parent, .start_ns = start_ns, .object = CALLTREE_NO_MODULE};
     if (s->process_count + 1 == MAX_PROCESSES)
         s->processes[s->process_count].name = strings_add_str(&s->strings, "[other processes]");
     return (uint32_t)s->process_count++;
@@ -218,7 +218,7 @@ bool session_row_of_process(const struct session *s, const struct rows *rows, si
 
 uint32_t session_add_event(struct session *s, enum event_type type, uint64_t start_ns, int32_t process)
 {
-    struct memory_event *event;
+    struct session_event *event;
 
     if (s->event_count >= MAX_EVENTS) {
         session_count_folded(s, "events", 1);
@@ -228,8 +228,8 @@ uint32_t session_add_event(struct session *s, enum event_type type, uint64_t sta
     }
     GROW(s->events, s->event_count + 1, s->event_cap);
     event = &s->events[s->event_count];
-    *event =
-        (struct memory_event){.type = type, .start_ns = start_ns, .end_ns = start_ns, .process = process, .open = true};
+    *event = (struct session_event){
+        .type = type, .start_ns = start_ns, .end_ns = start_ns, .process = process, .open = true};
     return (uint32_t)s->event_count++;
 }
 
@@ -280,23 +280,4 @@ void session_count_stop(struct session *s, const char *reason, uint64_t count)
 {
     if (count)
         *counter(s, &s->diagnostics.stop_reasons, &s->diagnostics.stop_reason_count, reason) += count;
-}
-
-const char *event_type_name(enum event_type type)
-{
-    static const char *const names[] = {
-        [EVENT_MEMORY_SPIKE] = "spike", [EVENT_CPU_SPIKE] = "cpu_spike", [EVENT_MARK] = "mark", [EVENT_GAP] = "gap"};
-
-    return names[type];
-}
-
-const char *stop_reason_name(enum stop_reason reason)
-{
-    static const char *const names[] = {[STOP_EXIT] = "exit",
-                                        [STOP_SIGNAL] = "signal",
-                                        [STOP_INTERRUPT] = "interrupt",
-                                        [STOP_DURATION] = "duration",
-                                        [STOP_DETACHED] = "detached"};
-
-    return names[reason];
 }

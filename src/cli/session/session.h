@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/session_words.h"
 #include "session/benchmarks.h"
 #include "session/calltree.h"
 #include "session/rows.h"
@@ -37,23 +38,6 @@ enum session_limits {
     MAX_HOTSPOTS = 600,
 };
 
-/* What is measured of the whole process tree over time; session_put_metric() feeds timeline and samples alike. */
-enum metric {
-    METRIC_CPU_PCT, /* 100 is one core */
-    METRIC_ANON_BYTES,
-    METRIC_RSS_BYTES,
-    METRIC_HEAP_BYTES, /* live heap; absent without the shim */
-    METRIC_THREADS,
-    METRIC_OPEN_FDS,
-    METRIC_ALLOC_BYTES, /* allocated in the interval */
-    METRIC_READ_BYTES,
-    METRIC_WRITE_BYTES,
-    METRIC_CONTEXT_SWITCHES,
-    METRIC_COUNT,
-};
-
-enum stop_reason { STOP_EXIT, STOP_SIGNAL, STOP_INTERRUPT, STOP_DURATION, STOP_DETACHED };
-
 struct session_label {
     string_id key, value;
 };
@@ -76,8 +60,6 @@ struct session_meta {
     bool redacted;
 };
 
-enum shim_status { SHIM_OFF, SHIM_LOADED, SHIM_NOT_LOADED };
-
 /* One image: an exec starts a new one under the same pid. */
 struct process {
     int pid;
@@ -87,7 +69,7 @@ struct process {
     size_t argc;
     string_id exe;
     string_id name;            /* comm */
-    int32_t module;            /* the executable in the call tree, CALLTREE_NO_MODULE when unknown */
+    int32_t object;            /* the executable among the call tree's modules, CALLTREE_NO_MODULE when unknown */
     uint64_t start_ns, end_ns; /* at_ns; end_ns 0 while it lives */
     uint64_t cpu_ns;
     uint64_t anon_peak_bytes, rss_peak_bytes, heap_peak_bytes, outside_peak_bytes;
@@ -107,8 +89,6 @@ struct thread {
     uint64_t start_ns, end_ns; /* end_ns 0 while it lives */
 };
 
-enum event_type { EVENT_MEMORY_SPIKE, EVENT_CPU_SPIKE, EVENT_MARK, EVENT_GAP };
-
 struct event_function {
     string_id name;
     double pct;
@@ -120,7 +100,7 @@ struct event_allocation {
     int64_t bytes;
 };
 
-struct memory_event {
+struct session_event {
     enum event_type type;
     uint64_t start_ns, end_ns;
     int32_t process;    /* index, -1: the whole tree */
@@ -149,7 +129,7 @@ struct leak {
     bool suppressed;
 };
 
-enum { ALLOC_SIZE_CLASSES = 5, LIFETIME_CLASSES = 48 };
+enum { LIFETIME_CLASSES = 48 };
 
 struct allocations {
     bool measured; /* the shim or the library reported */
@@ -167,8 +147,6 @@ struct allocations {
     size_t leak_count;
 };
 
-enum function_source { FUNCTION_SAMPLED = 1, FUNCTION_INSTRUMENTED = 2, FUNCTION_BOTH = 3 };
-
 struct function {
     string_id name, module, file;
     uint32_t line;
@@ -177,11 +155,8 @@ struct function {
     uint64_t self_samples, total_samples;
     uint64_t self_us, total_us;
     enum function_source source;
-    /* of instrumented code; calls 0: not instrumented */
-    uint64_t calls;
-    double avg_ns, min_ns, max_ns, total_ns, self_ns, stddev_ns, p50_ns, p95_ns, p99_ns;
-    uint64_t outlier_count, timed_calls, scope_alloc_bytes;
-    uint32_t max_depth;
+    /* Of instrumented code; calls 0: not instrumented. */
+    struct rustscope_function figures; /* name, file and line are not used */
     /* allocations made by it and what it called; zero without the shim */
     uint64_t alloc_bytes, alloc_count, leaked_bytes, peak_bytes;
 };
@@ -199,11 +174,6 @@ struct hotspot {
     struct event_function *crates;
     size_t crate_count;
 };
-
-enum stack_backend { STACKS_NONE, STACKS_PERF_EVENT, STACKS_TIMER, STACKS_SAMPLE };
-/* What perf_event counts between two samples: ns of CPU time, or CPU cycles. */
-enum stack_event { STACK_EVENT_NONE, STACK_EVENT_CPU_CLOCK, STACK_EVENT_CYCLES };
-enum alloc_backend { ALLOCS_NONE, ALLOCS_SHIM, ALLOCS_LIBRARY };
 
 struct counted {
     string_id what;
@@ -247,7 +217,7 @@ struct session {
     size_t process_count, process_cap;
     struct thread *threads;
     size_t thread_count, thread_cap;
-    struct memory_event *events;
+    struct session_event *events;
     size_t event_count, event_cap;
 
     struct calltree tree;
@@ -295,15 +265,6 @@ void session_put_cpu_peak(struct session *s, uint64_t at_ns, double pct);
 /* A user's counter (rustscope_counter). */
 void session_put_counter(struct session *s, string_id name, uint64_t at_ns, double value);
 
-/* Samples columns beyond enum metric. */
-enum {
-    SAMPLES_CPU_PEAK_PCT = METRIC_COUNT,
-    SAMPLES_HEAP_PEAK_BYTES,
-    SAMPLES_ANON_PEAK_BYTES,
-    SAMPLES_RSS_PEAK_BYTES,
-    SAMPLES_COLUMNS
-};
-
 /* A new process record (index). Beyond MAX_PROCESSES the last record takes all further ones, counted as folded. */
 uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_t start_ns);
 /* The record of PID that lives at AT_NS, -1 when there is none. */
@@ -331,6 +292,3 @@ void session_count_folded(struct session *s, const char *what, uint64_t count);
 /* The same for what is known as a total: replaces what was counted. */
 void session_set_folded(struct session *s, const char *what, uint64_t count);
 void session_count_stop(struct session *s, const char *reason, uint64_t count);
-
-const char *event_type_name(enum event_type type);
-const char *stop_reason_name(enum stop_reason reason);

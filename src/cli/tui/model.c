@@ -283,7 +283,7 @@ static void update_events(struct model *model)
     GROW(screen->events, s->event_count - from, screen->event_cap);
     screen->event_count = 0;
     for (size_t i = from; i < s->event_count; i++) {
-        const struct memory_event *event = &s->events[i];
+        const struct session_event *event = &s->events[i];
         struct screen_event *row = &screen->events[screen->event_count++];
 
         *row = (struct screen_event){.at_s = (double)event->start_ns / 1e9,

@@ -7,7 +7,7 @@
 
 void plain_event(struct plain *plain, const struct session *s, uint32_t event)
 {
-    const struct memory_event *e = &s->events[event];
+    const struct session_event *e = &s->events[event];
     char text[200];
 
     if (plain->said > PLAIN_LINES)

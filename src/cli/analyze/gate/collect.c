@@ -364,18 +364,18 @@ static void collect_scopes(struct collecting *c)
         const struct {
             const char *metric;
             double ns;
-        } times[] = {{"mean", f->avg_ns}, {"p95", f->p95_ns}, {"p99", f->p99_ns}};
+        } times[] = {{"mean", f->figures.mean_ns}, {"p95", f->figures.p95_ns}, {"p99", f->figures.p99_ns}};
         struct figure *figure;
 
-        if (!f->calls || !(f->source & FUNCTION_INSTRUMENTED))
+        if (!f->figures.calls || !(f->source & FUNCTION_INSTRUMENTED))
             continue;
         figures_measured(c->set, c->arm, c->run, FIGURE_SCOPE);
-        figure = put(c, FIGURE_SCOPE, "calls", name, "", UNIT_COUNT, (double)f->calls);
+        figure = put(c, FIGURE_SCOPE, "calls", name, "", UNIT_COUNT, (double)f->figures.calls);
         figure->exact = true;
-        for (size_t k = 0; k < 3 && f->timed_calls; k++) {
+        for (size_t k = 0; k < 3 && f->figures.timed_calls; k++) {
             figure = put_once(c, FIGURE_SCOPE, times[k].metric, name, times[k].ns);
             figure->headline = k == 0;
-            figure->arms[c->arm].times = fmax(figure->arms[c->arm].times, (double)f->calls);
+            figure->arms[c->arm].times = fmax(figure->arms[c->arm].times, (double)f->figures.calls);
         }
     }
 }
@@ -419,16 +419,16 @@ static void collect_tasks(struct collecting *c)
     struct session_scopes *scopes = &c->s->scopes;
 
     for (size_t i = 0; i < scopes->task_count; i++) {
-        const struct rs_scope_task *t = &scopes->tasks[i].figures;
+        const struct scope_task_figures *t = &scopes->tasks[i].figures;
         const char *name = strings_get(&c->s->strings, scopes->tasks[i].name);
         struct figure *f;
 
         if (!t->started)
             continue;
         figures_measured(c->set, c->arm, c->run, FIGURE_TASK);
-        f = put(c, FIGURE_TASK, "busy", name, "", UNIT_NS, (double)t->busy_ticks);
+        f = put(c, FIGURE_TASK, "busy", name, "", UNIT_NS, (double)t->busy_ns);
         f->headline = true;
-        put(c, FIGURE_TASK, "scheduled", name, "", UNIT_NS, (double)t->scheduled_ticks);
+        put(c, FIGURE_TASK, "scheduled", name, "", UNIT_NS, (double)t->scheduled_ns);
         put(c, FIGURE_TASK, "started", name, "", UNIT_COUNT, (double)t->started)->exact = true;
         put(c, FIGURE_TASK, "polls", name, "", UNIT_COUNT, (double)t->polls);
     }

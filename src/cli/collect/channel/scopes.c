@@ -490,26 +490,44 @@ static uint64_t whole_ns(double ns)
     return ns > 0 && ns < 9e18 ? (uint64_t)(ns + 0.5) : 0;
 }
 
-/* A call that ended at END_TICKS of IMAGE's clock, in ns of the session. */
-static struct rustscope_worst in_session_ns(const struct session *s, const struct image *image,
-                                            const struct rustscope_worst *w)
+/* A call of IMAGE, in ns of the session. */
+static struct scope_call in_session_ns(const struct session *s, const struct image *image,
+                                       const struct rustscope_worst *w)
 {
     const struct rs_record_scopes_clock *c = &image->clock;
     double mono_ns = (double)c->mono_ns + (double)(int64_t)(w->end_ticks - c->ticks) * c->ns_per_tick;
 
-    return (struct rustscope_worst){session_at(s, whole_ns(mono_ns)), whole_ns((double)w->ticks * c->ns_per_tick),
-                                    w->sigmas};
+    return (struct scope_call){session_at(s, whole_ns(mono_ns)), whole_ns((double)w->ticks * c->ns_per_tick),
+                               w->sigmas};
 }
 
-static struct rs_scope_task task_in_ns(const struct rs_scope_task *task, double ns_per_tick)
+/* Adds TASK, in ticks of NS_PER_TICK, to INTO. */
+static void add_task_figures(struct scope_task_figures *into, const struct rs_scope_task *task, double ns_per_tick)
 {
-    struct rs_scope_task ns = *task;
-    uint64_t *const times[] = {&ns.busy_ticks,        &ns.idle_ticks,     &ns.scheduled_ticks,
-                               &ns.first_delay_ticks, &ns.lifetime_ticks, &ns.max_poll_ticks};
+    uint64_t max_poll_ns = whole_ns((double)task->max_poll_ticks * ns_per_tick);
 
-    for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
-        *times[i] = whole_ns((double)*times[i] * ns_per_tick);
-    return ns;
+    into->started += task->started;
+    into->completed += task->completed;
+    into->cancelled += task->cancelled;
+    into->polls += task->polls;
+    into->busy_ns += whole_ns((double)task->busy_ticks * ns_per_tick);
+    into->idle_ns += whole_ns((double)task->idle_ticks * ns_per_tick);
+    into->scheduled_ns += whole_ns((double)task->scheduled_ticks * ns_per_tick);
+    into->first_delay_ns += whole_ns((double)task->first_delay_ticks * ns_per_tick);
+    into->lifetime_ns += whole_ns((double)task->lifetime_ticks * ns_per_tick);
+    if (max_poll_ns > into->max_poll_ns)
+        into->max_poll_ns = max_poll_ns;
+}
+
+/* The session's task NAME of PROCESS, added when it is new. */
+static struct scope_task *task_of(struct session_scopes *out, string_id name, uint32_t process)
+{
+    for (size_t i = 0; i < out->task_count; i++)
+        if (out->tasks[i].name == name && out->tasks[i].process == process)
+            return &out->tasks[i];
+    out->tasks = xreallocarray(out->tasks, out->task_count + 1, sizeof(*out->tasks));
+    out->tasks[out->task_count] = (struct scope_task){name, process, {0}};
+    return &out->tasks[out->task_count++];
 }
 
 static void add_lists(struct session *s, const struct forest *f, size_t path)
@@ -533,18 +551,8 @@ static void add_lists(struct session *s, const struct forest *f, size_t path)
             (struct scope_violation){name, process, whole_ns((double)p->stats.budget_ticks * image->clock.ns_per_tick),
                                      p->stats.violations, in_session_ns(s, image, &p->stats.worst_violation)};
     }
-    if (p->task.started || p->task.polls) {
-        struct rs_scope_task task = task_in_ns(&p->task, image->clock.ns_per_tick);
-
-        for (size_t i = 0; i < out->task_count; i++) {
-            if (out->tasks[i].name == name && out->tasks[i].process == process) {
-                rs_scope_task_merge(&out->tasks[i].figures, &task);
-                return;
-            }
-        }
-        out->tasks = xreallocarray(out->tasks, out->task_count + 1, sizeof(*out->tasks));
-        out->tasks[out->task_count++] = (struct scope_task){name, process, task};
-    }
+    if (p->task.started || p->task.polls)
+        add_task_figures(&task_of(out, name, process)->figures, &p->task, image->clock.ns_per_tick);
 }
 
 static void add_rows(struct session *s, struct forest *f)
@@ -596,20 +604,7 @@ static void add_functions(struct session *s, struct forest *f, const struct imag
                                   .line = figures.line,
                                   .layer = LAYER_USER,
                                   .source = FUNCTION_INSTRUMENTED,
-                                  .calls = figures.calls,
-                                  .timed_calls = figures.timed_calls,
-                                  .scope_alloc_bytes = figures.alloc_bytes,
-                                  .avg_ns = figures.mean_ns,
-                                  .min_ns = figures.min_ns,
-                                  .max_ns = figures.max_ns,
-                                  .total_ns = figures.total_ns,
-                                  .self_ns = figures.self_ns,
-                                  .stddev_ns = figures.stddev_ns,
-                                  .p50_ns = figures.p50_ns,
-                                  .p95_ns = figures.p95_ns,
-                                  .p99_ns = figures.p99_ns,
-                                  .outlier_count = figures.outlier_count,
-                                  .max_depth = figures.max_depth};
+                                  .figures = figures};
     }
     free(scratch);
     free(starts);

@@ -14,7 +14,7 @@ static void tell(struct sampler *sampler, int32_t event, bool ended)
 static void describe_memory(struct sampler *sampler, struct watched *w)
 {
     struct session *s = sampler->session;
-    struct memory_event *event = &s->events[w->event];
+    struct session_event *event = &s->events[w->event];
 
     event->start_ns = session_at(s, w->spike.start_ns);
     event->end_ns = session_at(s, w->spike.end_ns);
@@ -37,7 +37,7 @@ void episodes_end_memory(struct sampler *sampler, struct watched *w)
 static void describe_cpu(struct sampler *sampler)
 {
     struct session *s = sampler->session;
-    struct memory_event *event = &s->events[sampler->cpu_event];
+    struct session_event *event = &s->events[sampler->cpu_event];
     const struct cpu_spike *spike = &sampler->cpu_spike;
 
     event->start_ns = session_at(s, spike->start_ns);

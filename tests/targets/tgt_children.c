@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tgt_children N MS: starts N children one after another, each of which spins for MS milliseconds of CPU, and waits for
- * each. tgt_children left SECONDS: leaves a grandchild behind that sleeps, and ends at once.
+ * each. tgt_children left SECONDS: leaves a grandchild behind that sleeps, and ends at once. tgt_children orphan: forks
+ * after 100 ms and ends at once; the child allocates and ends a moment later.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,21 @@ int main(int argc, char **argv)
         }
         wait(NULL);
         usleep(300000);
+        return 0;
+    }
+    if (argc > 1 && !strcmp(argv[1], "orphan")) {
+        usleep(100000);
+        free(malloc(10));
+        if (!fork()) {
+            for (int i = 0; i < 1000; i++) {
+                char *volatile block = malloc(100);
+
+                free(block);
+            }
+            usleep(1000);
+            _exit(0);
+        }
+        usleep(500);
         return 0;
     }
     for (int i = 0; i < (argc > 1 ? atoi(argv[1]) : 10); i++) {

@@ -193,6 +193,37 @@ START_TEST(a_reused_pid_is_found_by_its_time)
 }
 END_TEST
 
+START_TEST(a_mean_is_raised_by_an_amount_and_not_diluted)
+{
+    struct series series;
+    const enum series_merge mean = SERIES_MEAN;
+
+    series_init(&series, 100 * MS, 10, 1, &mean);
+    series_put_span(&series, 0, 0, 200 * MS, 30);
+    series_raise_span(&series, 0, 50 * MS, 150 * MS, 20); /* half of each point: 10 more on the mean of each */
+    ck_assert_double_eq_tol(series_get(&series, 0, 0), 40, 1e-3);
+    ck_assert_double_eq_tol(series_get(&series, 0, 1), 40, 1e-3);
+    series_raise_span(&series, 0, 200 * MS, 210 * MS, 80); /* nothing was put there */
+    ck_assert_double_eq_tol(series_get(&series, 0, 2), 80, 1e-3);
+    series_release(&series);
+}
+END_TEST
+
+START_TEST(the_last_point_is_a_mean_over_a_whole_interval)
+{
+    struct series series;
+    const enum series_merge mean = SERIES_MEAN;
+
+    series_init(&series, 100 * MS, 10, 1, &mean);
+    series_put_span(&series, 0, 0, 100 * MS, 100);
+    series_put_span(&series, 0, 100 * MS, 110 * MS, 200); /* 20 ms of CPU in 10 ms */
+    series_settle_last(&series, 0, 100 * MS);
+    ck_assert_double_eq_tol(series_get(&series, 0, 0), 100, 1e-3);
+    ck_assert_double_eq_tol(series_get(&series, 0, 1), 110, 1e-3); /* 90 and 20 in the last 100 */
+    series_release(&series);
+}
+END_TEST
+
 START_TEST(a_warning_is_kept_once)
 {
     struct session *s = session_new(0, 0);
@@ -208,4 +239,6 @@ SUITE("session", a_full_series_merges_pairs_and_keeps_means_peaks_and_sums,
       a_late_reading_is_spread_over_the_time_that_it_covers, rows_stay_within_their_limit_and_totals_stay_equal,
       rows_of_one_bucket_lose_their_threads_before_their_time, late_rows_merge_with_those_of_their_bucket,
       equal_stacks_end_in_the_same_node, the_node_limit_cuts_stacks_and_counts_them,
-      processes_and_threads_stay_within_their_limits, a_reused_pid_is_found_by_its_time, a_warning_is_kept_once)
+      processes_and_threads_stay_within_their_limits, a_reused_pid_is_found_by_its_time,
+      a_mean_is_raised_by_an_amount_and_not_diluted, the_last_point_is_a_mean_over_a_whole_interval,
+      a_warning_is_kept_once)

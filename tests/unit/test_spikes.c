@@ -236,8 +236,29 @@ START_TEST(there_is_no_rate_before_100_ms)
 }
 END_TEST
 
+START_TEST(cpu_that_is_known_late_is_no_peak)
+{
+    struct cpu_spike spike = {0};
+    uint64_t cpu = 0;
+    double most = 0;
+
+    /* 150 % of children that show every 100 ms only, when their parent is read. */
+    for (uint64_t ms = 10; ms <= 3000; ms += 10) {
+        if (ms % 100 == 0) {
+            cpu += 150 * MS;
+            cpu_spike_add_past(&spike, (ms - 100) * MS, ms * MS, 150 * MS);
+        }
+        cpu_spike_update(&spike, ms * MS, cpu, 80);
+        if (spike.window_pct > most)
+            most = spike.window_pct;
+    }
+    ck_assert_double_gt(most, 140);
+    ck_assert_double_le(most, 151);
+}
+END_TEST
+
 SUITE("spikes", a_jump_of_10_mb_is_one_episode_worth_10_mb, many_small_steps_are_one_episode,
       jumps_two_seconds_apart_are_two_episodes, slow_growth_and_a_small_sawtooth_are_none,
       what_falls_again_is_worth_its_top, a_trickle_after_the_jump_does_not_keep_it_open, a_gap_is_no_growth,
       a_cpu_bound_program_is_one_episode, half_a_core_is_no_spike, bursts_apart_are_episodes_of_their_own,
-      there_is_no_rate_before_100_ms)
+      there_is_no_rate_before_100_ms, cpu_that_is_known_late_is_no_peak)

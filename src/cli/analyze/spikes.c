@@ -172,6 +172,20 @@ enum spike_change cpu_spike_update(struct cpu_spike *spike, uint64_t at_ns, uint
     return SPIKE_ENDED;
 }
 
+void cpu_spike_add_past(struct cpu_spike *spike, uint64_t since_ns, uint64_t now_ns, uint64_t cpu_ns)
+{
+    for (size_t i = 0; i < spike->count; i++) {
+        size_t at = (spike->first + i) % CPU_SPIKE_READINGS;
+        uint64_t at_ns = spike->window[at].at_ns;
+
+        if (at_ns >= now_ns)
+            spike->window[at].cpu_ns += cpu_ns;
+        else if (at_ns > since_ns)
+            spike->window[at].cpu_ns +=
+                (uint64_t)((double)cpu_ns * (double)(at_ns - since_ns) / (double)(now_ns - since_ns));
+    }
+}
+
 bool cpu_spike_reset(struct cpu_spike *spike)
 {
     bool was_open = spike->open;

@@ -69,4 +69,9 @@ struct cpu_spike {
 
 /* CPU_NS is cumulative and never falls. */
 enum spike_change cpu_spike_update(struct cpu_spike *spike, uint64_t at_ns, uint64_t cpu_ns, double threshold_pct);
+/*
+ * CPU_NS that were used evenly from SINCE_NS to NOW_NS and are known only now: readings in between are raised by their
+ * part. The next update's reading has all of it in it.
+ */
+void cpu_spike_add_past(struct cpu_spike *spike, uint64_t since_ns, uint64_t now_ns, uint64_t cpu_ns);
 bool cpu_spike_reset(struct cpu_spike *spike);

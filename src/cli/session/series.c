@@ -104,6 +104,36 @@ void series_put_span(struct series *series, size_t column, uint64_t from_ns, uin
     }
 }
 
+void series_raise_span(struct series *series, size_t column, uint64_t from_ns, uint64_t to_ns, double value)
+{
+    struct series_column *c = &series->columns[column];
+    size_t last;
+
+    if (!isfinite(value) || to_ns <= from_ns)
+        return;
+    last = point_at(series, to_ns - 1);
+    for (size_t point = (size_t)(from_ns / series->interval_ns); point <= last; point++) {
+        uint64_t begin = point * series->interval_ns, end = begin + series->interval_ns;
+        float overlap_ms = (float)((to_ns < end ? to_ns : end) - (from_ns > begin ? from_ns : begin)) / 1e6f;
+
+        if (c->weight[point] > 0)
+            c->value[point] += (float)value * (overlap_ms / c->weight[point]);
+        else
+            merge_into(c, point, (float)value, overlap_ms);
+    }
+}
+
+void series_settle_last(struct series *series, size_t column, uint64_t at_least_ns)
+{
+    struct series_column *c = &series->columns[column];
+    const float whole_ms = (float)at_least_ns / 1e6f;
+    size_t last = series->count ? series->count - 1 : 0;
+
+    if (!last || c->weight[last] <= 0 || c->weight[last - 1] <= 0 || c->weight[last] >= whole_ms)
+        return;
+    c->value[last] += (c->value[last - 1] - c->value[last]) * (1 - c->weight[last] / whole_ms);
+}
+
 double series_get(const struct series *series, size_t column, size_t point)
 {
     const struct series_column *c = &series->columns[column];

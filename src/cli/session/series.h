@@ -43,5 +43,17 @@ void series_put(struct series *series, size_t column, uint64_t at_ns, double val
  */
 void series_put_span(struct series *series, size_t column, uint64_t from_ns, uint64_t to_ns, double value);
 
+/*
+ * For SERIES_MEAN columns: VALUE on top of what was put for the span before, as if each reading in it had been higher
+ * by so much. Points without data get VALUE itself.
+ */
+void series_raise_span(struct series *series, size_t column, uint64_t from_ns, uint64_t to_ns, double value);
+
+/*
+ * At the end, for SERIES_MEAN columns: the last point is seldom a whole one, and a mean over next to no time is none. It
+ * becomes the mean of the last AT_LEAST_NS, with what it lacks from the point before it.
+ */
+void series_settle_last(struct series *series, size_t column, uint64_t at_least_ns);
+
 /* The value of POINT, NaN where there is none. */
 double series_get(const struct series *series, size_t column, size_t point);

@@ -118,6 +118,23 @@ void session_put_metric(struct session *s, enum metric metric, uint64_t from_ns,
         series_put_span(&s->samples, (size_t)peak_column[metric], from_ns, to_ns, value);
 }
 
+void session_add_cpu(struct session *s, uint64_t from_ns, uint64_t to_ns, uint64_t cpu_ns)
+{
+    double pct;
+
+    if (to_ns <= from_ns || !cpu_ns)
+        return;
+    pct = 100.0 * (double)cpu_ns / (double)(to_ns - from_ns);
+    series_raise_span(&s->timeline, METRIC_CPU_PCT, from_ns, to_ns, pct);
+    series_raise_span(&s->samples, METRIC_CPU_PCT, from_ns, to_ns, pct);
+}
+
+void session_settle_cpu(struct session *s)
+{
+    series_settle_last(&s->timeline, METRIC_CPU_PCT, TIMELINE_INTERVAL_MS * MS);
+    series_settle_last(&s->samples, METRIC_CPU_PCT, TIMELINE_INTERVAL_MS * MS);
+}
+
 void session_put_cpu_peak(struct session *s, uint64_t at_ns, double pct)
 {
     series_put(&s->samples, SAMPLES_CPU_PEAK_PCT, at_ns, pct);
@@ -158,6 +175,14 @@ uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_
     return (uint32_t)s->process_count++;
 }
 
+int32_t session_find_started(const struct session *s, int pid, uint64_t started)
+{
+    for (size_t i = s->process_count; started && i-- > 0;)
+        if (s->processes[i].pid == pid && s->processes[i].started == started)
+            return (int32_t)i;
+    return -1;
+}
+
 int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns)
 {
     int32_t found = -1;
@@ -182,6 +207,7 @@ uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns)
     s->processes[index].end_ns = at_ns;
     next = session_add_process(s, old.pid, old.parent, at_ns);
     s->processes[next].image = old.image + 1;
+    s->processes[next].started = old.started;
     return next;
 }
 

@@ -63,9 +63,10 @@ struct session_meta {
 /* One image: an exec starts a new one under the same pid. */
 struct process {
     int pid;
-    uint32_t image;  /* 0 for the first image of this pid, then one more for each exec */
-    int32_t parent;  /* index, -1 for the root */
-    string_id *argv; /* unowned by others; argc may be 0 */
+    uint64_t started; /* in the system's unit; with the pid, a process's identity. 0: unknown */
+    uint32_t image;   /* 0 for the first image of this pid, then one more for each exec */
+    int32_t parent;   /* index, -1 for the root */
+    string_id *argv;  /* unowned by others; argc may be 0 */
     size_t argc;
     string_id exe;
     string_id name;            /* comm */
@@ -260,6 +261,10 @@ double session_unix_ms(const struct session *s, uint64_t at_ns);
  * FROM_NS..TO_NS. Feeds the timeline and the per-second samples.
  */
 void session_put_metric(struct session *s, enum metric metric, uint64_t from_ns, uint64_t to_ns, double value);
+/* CPU_NS that were used during FROM_NS..TO_NS on top of what METRIC_CPU_PCT says of that time already. */
+void session_add_cpu(struct session *s, uint64_t from_ns, uint64_t to_ns, uint64_t cpu_ns);
+/* At the end: no rate of CPU is over less than 100 ms, as no peak is. */
+void session_settle_cpu(struct session *s);
 /* CPU percentage over a window of at least 100 ms, for cpu_peak_pct. */
 void session_put_cpu_peak(struct session *s, uint64_t at_ns, double pct);
 /* A user's counter (rustscope_counter). */
@@ -267,6 +272,8 @@ void session_put_counter(struct session *s, string_id name, uint64_t at_ns, doub
 
 /* A new process record (index). Beyond MAX_PROCESSES the last record takes all further ones, counted as folded. */
 uint32_t session_add_process(struct session *s, int pid, int32_t parent, uint64_t start_ns);
+/* The newest record of the process PID that began at STARTED (see struct process); -1 when there is none. */
+int32_t session_find_started(const struct session *s, int pid, uint64_t started);
 /* The record of PID that lives at AT_NS, -1 when there is none. */
 int32_t session_find_process(const struct session *s, int pid, uint64_t at_ns);
 /* Ends the current image of process INDEX and starts the next one, which it returns. */

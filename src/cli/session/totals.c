@@ -77,6 +77,7 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
     const struct series *line = &s->timeline;
     /* In a checkpoint the run has no length yet. */
     uint64_t ends_ns = s->duration_ns ? s->duration_ns : UINT64_MAX;
+    uint64_t last_ns = to_ns < ends_ns ? to_ns : ends_ns;
     struct extent cpu = measure(line, METRIC_CPU_PCT, from_ns, to_ns, ends_ns);
     struct extent heap = measure(line, totals_heap_metric(s), from_ns, to_ns, ends_ns);
     struct extent fds = measure(line, METRIC_OPEN_FDS, from_ns, to_ns, ends_ns);
@@ -85,7 +86,8 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
     *t = (struct totals){
         .cpu_avg_pct = cpu.mean,
         .cpu_peak_pct = cpu.most,
-        .cpu_ns = isfinite(cpu.mean) ? (uint64_t)(cpu.mean / 100 * (double)(to_ns - from_ns)) : 0,
+        .cpu_ns =
+            isfinite(cpu.mean) ? (uint64_t)(cpu.mean / 100 * (double)(last_ns > from_ns ? last_ns - from_ns : 0)) : 0,
         .heap_is_live = s->allocations.measured,
         .heap_avg_bytes = heap.mean,
         .heap_peak_bytes = heap.most,

@@ -286,6 +286,8 @@ static void announce(struct channel *ch, struct image *image)
                                                    at_ns);
     }
     image->process = process;
+    if (!s->processes[process].started)
+        s->processes[process].started = image->start_ticks;
     set_command_line(s, &s->processes[process], image);
     if (image->has_shim)
         s->processes[process].shim = SHIM_LOADED;

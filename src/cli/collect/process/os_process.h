@@ -40,12 +40,15 @@ struct os_stat {
     bool ended; /* a zombie: it has closed everything, its times can still be read */
     unsigned threads;
     uint64_t children_ns; /* CPU of waited-for children and of theirs, in coarse steps, never too much */
-    uint64_t start;       /* when it began, in the system's unit: with the pid, its identity */
+    uint64_t start;       /* when it began, in the system's unit (os_start_now()): with the pid, its identity */
     uint64_t image;       /* another value after every exec; 0 unknown */
 };
 bool os_process_stat(const struct os_process *process, struct os_stat *stat);
 
-/* Bytes that reached storage or will. On Linux those of waited-for children are among them. */
+/*
+ * Bytes that reached storage or will; those of waited-for children are among them. A zombie's can be read. False
+ * without permission.
+ */
 bool os_process_io(const struct os_process *process, uint64_t *read_bytes, uint64_t *write_bytes);
 /* Open descriptors, -1 unknown. */
 int64_t os_process_fds(const struct os_process *process);
@@ -71,5 +74,9 @@ bool os_thread_times(const struct os_process *process, pid_t tid, int handle, ui
 /* Its name, NUL-terminated; returns the length, 0 when it has none or is gone. */
 size_t os_thread_name(const struct os_process *process, pid_t tid, char *name, size_t size);
 
+/* What os_stat.start is of a process that begins now. */
+uint64_t os_start_now(void);
+/* How long ago a process with that START began, in coarse steps. */
+uint64_t os_age_ns(uint64_t start);
 /* How long the machine was suspended since it was started, for telling when it was. */
 int64_t os_suspended_ns(void);

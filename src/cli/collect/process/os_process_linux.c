@@ -28,6 +28,12 @@ struct os_process {
     uint64_t page_bytes, tick_ns;
 };
 
+/* Of stat's times. */
+static uint64_t tick_ns(void)
+{
+    return 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 /* Reads a small file whole. Returns its length, NUL-terminated, or a negative errno. */
 static ssize_t read_text(int fd, char *buf, size_t size)
 {
@@ -80,7 +86,7 @@ struct os_process *os_process_open(pid_t pid, struct rs_err *err)
     snprintf(path, sizeof(path), "task/%d/children", (int)pid);
     process->children_fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
     process->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    process->tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    process->tick_ns = tick_ns();
     if (clock_getcpuclockid(pid, &process->clock) == 0)
         return process;
     rs_err_set(err, -ESRCH, "process %d has just ended", (int)pid);
@@ -289,6 +295,26 @@ size_t os_thread_name(const struct os_process *process, pid_t tid, char *name, s
         return 0;
     name[n - 1] = '\0'; /* a line break */
     return (size_t)n - 1;
+}
+
+static uint64_t boot_ns(void)
+{
+    struct timespec boot;
+
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    return (uint64_t)boot.tv_sec * 1000000000u + (uint64_t)boot.tv_nsec;
+}
+
+uint64_t os_start_now(void)
+{
+    return boot_ns() / tick_ns();
+}
+
+uint64_t os_age_ns(uint64_t start)
+{
+    uint64_t now = boot_ns(), began = start * tick_ns();
+
+    return now > began ? now - began : 0;
 }
 
 int64_t os_suspended_ns(void)

@@ -99,6 +99,17 @@ size_t os_thread_name(const struct os_process *process, pid_t tid, char *name, s
     return 0;
 }
 
+uint64_t os_start_now(void)
+{
+    return 0;
+}
+
+uint64_t os_age_ns(uint64_t start)
+{
+    (void)start;
+    return 0;
+}
+
 int64_t os_suspended_ns(void)
 {
     return 0;

@@ -33,46 +33,29 @@ static void apply_proctable(struct sampler *sampler, uint64_t now_ns)
     free(entries);
 }
 
-static void read_io(struct watched *w, uint64_t *read_bytes, uint64_t *write_bytes)
-{
-    uint64_t read, written;
-
-    if (!os_process_io(w->os, &read, &written))
-        return;
-    if (w->io_known) {
-        *read_bytes += read > w->read_bytes ? read - w->read_bytes : 0;
-        *write_bytes += written > w->write_bytes ? written - w->write_bytes : 0;
-    }
-    w->read_bytes = read;
-    w->write_bytes = written;
-    w->io_known = true;
-}
-
 /* One process, every 100 ms. Watching a child may move sampler->watched, hence the index. */
-static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, uint64_t io[2], uint64_t *switches)
+static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns)
 {
     struct watched *w = &sampler->watched[at];
-    struct session *s = sampler->session;
     struct process *p;
     struct os_stat stat;
 
-    if (!os_process_stat(w->os, &stat))
+    if (!watched_read_inherited(sampler, at, &stat, now_ns))
         return;
     if (stat.image && w->image && stat.image != w->image)
         watched_new_image(sampler, w, &stat, now_ns);
-    w->image = stat.image;
-    watched_add_unseen_children(sampler, w, stat.children_ns, now_ns);
+    if (!stat.ended)
+        w->image = stat.image;
+    sampler->switches += threads_read(sampler, w, &stat);
     if (stat.ended) { /* it has closed everything, and that is no reading */
         w->open_fds = -1;
         return;
     }
     w->threads = stat.threads;
     w->open_fds = os_process_fds(w->os);
-    read_io(w, &io[0], &io[1]);
     if (w->thread_count != stat.threads || (w->thread_count > 1 && w->thread_count <= THREADS_PER_PASS))
         threads_list(sampler, w, now_ns);
-    *switches += threads_read(sampler, w, &stat);
-    p = &s->processes[w->index];
+    p = &sampler->session->processes[w->index];
     if (p->thread_peak < w->threads)
         p->thread_peak = w->threads;
     if (!sampler->options.follow)
@@ -83,7 +66,7 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns, u
 }
 
 /* Those that ran, in turn, for as long as a pass may take: a large tree is seen less often, not at a higher price. */
-static void slow_pass_some(struct sampler *sampler, uint64_t now_ns, uint64_t io[2], uint64_t *switches)
+static void slow_pass_some(struct sampler *sampler, uint64_t now_ns)
 {
     const size_t count = sampler->count;
 
@@ -93,21 +76,20 @@ static void slow_pass_some(struct sampler *sampler, uint64_t now_ns, uint64_t io
         if (!sampler->watched[at].alive || !sampler->watched[at].ran)
             continue;
         sampler->watched[at].ran = false;
-        slow_pass_one(sampler, at, now_ns, io, switches);
+        slow_pass_one(sampler, at, now_ns);
         if (rs_clock_mono_ns() - now_ns > SLOW_BUDGET_NS)
             break;
     }
 }
 
-static void slow_pass(struct sampler *sampler, uint64_t now_ns)
+/* What was read since the last slow pass, into the session. */
+static void put_slow(struct sampler *sampler, uint64_t now_ns)
 {
     struct session *s = sampler->session;
-    uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns);
-    uint64_t io[2] = {0, 0}, switches = 0, threads = 0;
+    uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns), threads = 0;
     int64_t fds = 0;
     bool fds_known = false;
 
-    slow_pass_some(sampler, now_ns, io, &switches);
     for (size_t i = 0; i < sampler->count; i++) {
         const struct watched *w = &sampler->watched[i];
 
@@ -120,20 +102,24 @@ static void slow_pass(struct sampler *sampler, uint64_t now_ns)
     session_put_metric(s, METRIC_THREADS, from, to, (double)threads);
     if (fds_known)
         session_put_metric(s, METRIC_OPEN_FDS, from, to, (double)fds);
-    session_put_metric(s, METRIC_READ_BYTES, from, to, (double)io[0]);
-    session_put_metric(s, METRIC_WRITE_BYTES, from, to, (double)io[1]);
-    session_put_metric(s, METRIC_CONTEXT_SWITCHES, from, to, (double)switches);
+    if (sampler->io_known) {
+        session_put_metric(s, METRIC_READ_BYTES, from, to, (double)sampler->io[0]);
+        session_put_metric(s, METRIC_WRITE_BYTES, from, to, (double)sampler->io[1]);
+    }
+    session_put_metric(s, METRIC_CONTEXT_SWITCHES, from, to, (double)sampler->switches);
     sampler->now.threads = (unsigned)threads;
     sampler->now.open_fds = fds_known ? fds : -1;
     if (to > from) {
-        sampler->now.read_bytes_per_sec = (double)io[0] * 1e9 / (double)(to - from);
-        sampler->now.write_bytes_per_sec = (double)io[1] * 1e9 / (double)(to - from);
+        sampler->now.read_bytes_per_sec = (double)sampler->io[0] * 1e9 / (double)(to - from);
+        sampler->now.write_bytes_per_sec = (double)sampler->io[1] * 1e9 / (double)(to - from);
     }
+    sampler->io[0] = sampler->io[1] = sampler->switches = 0;
     sampler->last_slow_ns = now_ns;
 }
 
-static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns, bool slow)
+static void tick_one(struct sampler *sampler, size_t at, uint64_t now_ns, bool slow)
 {
+    struct watched *w = &sampler->watched[at];
     struct session *s = sampler->session;
     struct process *p;
     int64_t values[3] = {0, 0, 0};
@@ -158,6 +144,11 @@ static void tick_one(struct sampler *sampler, struct watched *w, uint64_t now_ns
         w->cpu_ns = cpu_ns;
         w->ran = true;
     }
+    if (memory == OS_UNKNOWN && !w->ended) { /* a zombie: soon there is nothing left to read */
+        w->ended = true;
+        slow_pass_one(sampler, at, now_ns);
+        w = &sampler->watched[at];
+    }
     if (memory == OS_READ)
         episodes_update_memory(sampler, w, now_ns);
     sampler->memory_known |= memory == OS_READ;
@@ -177,11 +168,11 @@ static void tick_some(struct sampler *sampler, uint64_t now_ns, bool slow)
     size_t todo = PROCESSES_PER_TICK;
 
     for (size_t visited = 0; visited < count && todo; visited++) {
-        struct watched *w = &sampler->watched[sampler->fast_cursor++ % count];
+        size_t at = sampler->fast_cursor++ % count;
 
-        if (!w->alive)
+        if (!sampler->watched[at].alive)
             continue;
-        tick_one(sampler, w, now_ns, slow);
+        tick_one(sampler, at, now_ns, slow);
         todo--;
     }
 }
@@ -196,28 +187,53 @@ static bool was_suspended(struct sampler *sampler)
 }
 
 /*
- * A program that ends before the first reading is due: what fork and exec cost it, over next to no time, is no share of
- * a core. Its CPU time is known, its course is not.
+ * What was used since the last tick. Clocks are read a moment before or after the session's: over much less than a
+ * reading's time that would be no rate, so there it is shared with the time before. A program that ends before the
+ * first reading is due has a CPU time and no course.
  */
-static void put_cpu(struct sampler *sampler, uint64_t from_ns, uint64_t to_ns, uint64_t cpu_ns)
+static void put_cpu(struct sampler *sampler, uint64_t now_ns)
 {
     struct session *s = sampler->session;
+    const uint64_t from = session_at(s, sampler->last_ns), to = session_at(s, now_ns);
+    const uint64_t reading_ns = session_reading_ns(s), used_ns = sampler->cpu_tick_ns;
 
-    if (to_ns > from_ns && to_ns >= session_reading_ns(s))
-        session_put_metric(s, METRIC_CPU_PCT, from_ns, to_ns, 100.0 * (double)cpu_ns / (double)(to_ns - from_ns));
+    if (to <= from || to < reading_ns)
+        return;
+    sampler->cpu_tick_ns = 0;
+    if (to - from >= reading_ns / 2)
+        session_put_metric(s, METRIC_CPU_PCT, from, to, 100.0 * (double)used_ns / (double)(to - from));
+    else
+        session_add_cpu(s, to - reading_ns, to, used_ns);
+}
+
+/* What all of them had when they were read last; nothing once the last one has ended. */
+static void put_memory(struct sampler *sampler, uint64_t now_ns)
+{
+    struct session *s = sampler->session;
+    const uint64_t from = session_at(s, sampler->last_ns), to = session_at(s, now_ns);
+    uint64_t anon = 0, rss = 0;
+
+    for (size_t i = 0; i < sampler->count; i++) {
+        anon += sampler->watched[i].alive ? sampler->watched[i].anon_bytes : 0;
+        rss += sampler->watched[i].alive ? sampler->watched[i].rss_bytes : 0;
+    }
+    sampler->now.anon_bytes = anon;
+    sampler->now.rss_bytes = rss;
+    if (to <= from || !sampler->memory_known)
+        return;
+    session_put_metric(s, METRIC_ANON_BYTES, from, to, (double)anon);
+    session_put_metric(s, METRIC_RSS_BYTES, from, to, (double)rss);
 }
 
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations)
 {
     struct session *s = sampler->session;
-    const uint64_t from = session_at(s, sampler->last_ns), to = session_at(s, now_ns);
-    uint64_t cpu_before = sampler->cpu_total_ns, anon = 0, rss = 0;
     bool slow = now_ns - sampler->last_slow_ns >= SLOW_NS;
 
     s->diagnostics.ticks++;
     s->diagnostics.ticks_missed += expirations > 1 ? expirations - 1 : 0;
     if (!sampler->count) { /* /proc shows us nothing: that is no reading of zero */
-        s->duration_ns = to;
+        s->duration_ns = session_at(s, now_ns);
         sampler->last_ns = now_ns;
         return;
     }
@@ -227,26 +243,16 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
         episodes_note_gap(sampler, sampler->last_ns, now_ns, "rustscope was stopped or not scheduled");
 
     tick_some(sampler, now_ns, slow);
-    for (size_t i = 0; i < sampler->count; i++) {
-        anon += sampler->watched[i].alive ? sampler->watched[i].anon_bytes : 0;
-        rss += sampler->watched[i].alive ? sampler->watched[i].rss_bytes : 0;
-    }
     if (slow) {
-        slow_pass(sampler, now_ns);
+        slow_pass_some(sampler, now_ns);
+        put_slow(sampler, now_ns);
         apply_proctable(sampler, now_ns);
     }
-    if (to > from) {
-        put_cpu(sampler, from, to, sampler->cpu_total_ns - cpu_before);
-        if (sampler->memory_known) {
-            session_put_metric(s, METRIC_ANON_BYTES, from, to, (double)anon);
-            session_put_metric(s, METRIC_RSS_BYTES, from, to, (double)rss);
-        }
-    }
+    put_cpu(sampler, now_ns);
+    put_memory(sampler, now_ns);
     episodes_update_cpu(sampler, now_ns);
-    s->duration_ns = to;
+    s->duration_ns = session_at(s, now_ns);
     sampler->now.cpu_pct = sampler->cpu_spike.window_pct;
-    sampler->now.anon_bytes = anon;
-    sampler->now.rss_bytes = rss;
     sampler->now.processes = (unsigned)sampler->alive;
     sampler->last_ns = now_ns;
 }
@@ -275,12 +281,6 @@ void sampler_free(struct sampler *sampler)
     free(sampler->watched);
     proctable_free(sampler->table);
     free(sampler);
-}
-
-void sampler_forked(struct sampler *sampler, pid_t parent, pid_t pid, uint64_t mono_ns)
-{
-    if (sampler->options.follow && watched_find(sampler, parent))
-        sampler_watch(sampler, pid, SAMPLER_FORKED, mono_ns, NULL);
 }
 
 void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns)
@@ -314,12 +314,26 @@ static uint64_t usage_ns(const struct rusage *usage)
            (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000u;
 }
 
+/*
+ * All there is to read once more, whatever it costs. The program comes last, and not at all when it has been waited
+ * for: what its children hand up has to find it.
+ */
+static void read_all(struct sampler *sampler, uint64_t now_ns, bool program_too)
+{
+    for (size_t at = sampler->count; at-- > (program_too ? 0 : 1);)
+        if (sampler->watched[at].alive)
+            tick_one(sampler, at, now_ns, true);
+    for (size_t at = sampler->count; at-- > (program_too ? 0 : 1);)
+        if (sampler->watched[at].alive && sampler->watched[at].ran)
+            slow_pass_one(sampler, at, now_ns);
+}
+
 void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status, const struct rusage *usage)
 {
     struct session *s = sampler->session;
-    uint64_t known_ns = sampler->cpu_total_ns;
 
     apply_proctable(sampler, now_ns);
+    read_all(sampler, now_ns, !status);
     if (status && sampler->count) {
         struct process *root = &s->processes[sampler->watched[0].index];
 
@@ -327,16 +341,12 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
         root->exit_known = true;
         root->end_ns = session_at(s, now_ns);
     }
-    if (usage && sampler->count && usage_ns(usage) > known_ns) {
-        uint64_t from = session_at(s, sampler->last_slow_ns), to = session_at(s, now_ns);
-
-        /* The last moments, and children that ended in them. */
-        watched_add_unseen_children(sampler, &sampler->watched[0],
-                                    sampler->watched[0].children_ns + sampler->watched[0].counted_children_ns +
-                                        (usage_ns(usage) - known_ns),
-                                    now_ns);
-        put_cpu(sampler, from, to, sampler->cpu_total_ns - known_ns);
-    }
+    if (usage && sampler->count)
+        watched_close_cpu(sampler, usage_ns(usage), now_ns);
+    put_slow(sampler, now_ns);
+    put_cpu(sampler, now_ns);
+    if (!status)
+        put_memory(sampler, now_ns);
     for (size_t i = 0; i < sampler->count; i++) {
         struct watched *w = &sampler->watched[i];
 
@@ -345,6 +355,7 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
             s->threads[w->thread[t].index].end_ns = session_at(s, now_ns);
         watched_close(sampler, w);
     }
+    session_settle_cpu(s);
     episodes_end_cpu(sampler);
     threads_close_sums(s);
     s->duration_ns = session_at(s, now_ns);
@@ -353,13 +364,6 @@ void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status,
 void sampler_restart(struct sampler *sampler, uint64_t now_ns)
 {
     sampler->last_ns = sampler->last_slow_ns = now_ns;
-    sampler->cpu_total_ns = 0;
-    cpu_spike_reset(&sampler->cpu_spike);
-    for (size_t i = 0; i < sampler->count; i++) {
-        if (sampler->watched[i].alive)
-            os_process_cpu(sampler->watched[i].os, &sampler->watched[i].cpu_ns);
-        memory_spike_reset(&sampler->watched[i].spike);
-    }
 }
 
 void sampler_now(const struct sampler *sampler, struct sampler_now *now)

@@ -46,14 +46,17 @@ enum sampler_origin {
 int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin origin, uint64_t now_ns,
                       struct rs_err *err);
 
-/* A source with better eyes (perf's FORK and EXEC records, the shim's hello) says what it saw. */
+/*
+ * A source with better eyes (perf's FORK and EXEC records, the shim's hello) says what it saw of one of ours. A process
+ * that has gone by now gets a record all the same.
+ */
 void sampler_forked(struct sampler *sampler, pid_t parent, pid_t pid, uint64_t mono_ns);
 void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns);
 
 /* One reading of everything that is due. EXPIRATIONS is the timer's: 1 when on time. */
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations);
 
-/* Nothing counted until now belongs to the report (--delay): the next tick starts afresh. */
+/* Measuring begins at NOW_NS (--delay): called before anything is watched. */
 void sampler_restart(struct sampler *sampler, uint64_t now_ns);
 
 /* Whether any watched process still lives. */

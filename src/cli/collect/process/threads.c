@@ -21,12 +21,15 @@ void threads_forget(struct sampler *sampler, struct watched *w)
 static void add_thread(struct sampler *sampler, struct watched *w, pid_t tid, uint64_t now_ns)
 {
     struct watched_thread t = {.tid = tid, .handle = -1, .seen = true};
+    const bool early = w->early && !w->threads_listed;
 
     t.index = session_thread(sampler->session, w->index, tid, session_at(sampler->session, now_ns));
     if (sampler->kept_threads < KEPT_THREADS) {
         t.handle = os_thread_open(w->os, tid);
         sampler->kept_threads += t.handle >= 0;
     }
+    if (early) /* what it has done by now is in no measurement */
+        os_thread_times(w->os, tid, t.handle, &t.run_ns, &t.switches);
     GROW(w->thread, w->thread_count + 1, w->thread_cap);
     w->thread[w->thread_count++] = t;
 }
@@ -62,6 +65,7 @@ void threads_list(struct sampler *sampler, struct watched *w, uint64_t now_ns)
         w->thread[i].seen = false;
     if (!os_process_threads(w->os, see_thread, &listing))
         return;
+    w->threads_listed = true;
     for (size_t i = 0; i < w->thread_count; i++) {
         if (w->thread[i].seen) {
             w->thread[kept++] = w->thread[i];
@@ -71,6 +75,22 @@ void threads_list(struct sampler *sampler, struct watched *w, uint64_t now_ns)
         forget_thread(sampler, &w->thread[i]);
     }
     w->thread_count = kept;
+}
+
+void threads_exec(struct sampler *sampler, struct watched *w, uint64_t now_ns)
+{
+    struct watched_thread main_thread = {0};
+
+    for (size_t i = 0; i < w->thread_count; i++)
+        if (w->thread[i].tid == w->pid)
+            main_thread = w->thread[i];
+    threads_forget(sampler, w);
+    threads_list(sampler, w, now_ns);
+    for (size_t i = 0; i < w->thread_count; i++)
+        if (w->thread[i].tid == w->pid) {
+            w->thread[i].run_ns = main_thread.run_ns;
+            w->thread[i].switches = main_thread.switches;
+        }
 }
 
 /* A thread takes its name when it begins, if ever; later it is looked at now and then. */
@@ -110,10 +130,10 @@ uint64_t threads_read(struct sampler *sampler, struct watched *w, const struct o
             s->threads[t->index].cpu_ns += run_ns - t->run_ns;
         if (switches > t->switches)
             all_switches += switches - t->switches;
+        t->switches = switches;
         if (s->threads[t->index].name && run_ns == t->run_ns)
             continue;
         t->run_ns = run_ns;
-        t->switches = switches;
         t->passes++;
         name_thread(s, w, t, stat);
     }

@@ -1,0 +1,108 @@
+"""Process trees: the figures of a session are those of the tree itself, counted once."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from conftest import load_session
+
+QUIET = ["--no-tui", "--no-stacks", "--no-alloc"]
+
+
+def own(session):
+    """Processes, not their later images, nor the entry of those that nobody saw."""
+    return [p for p in session["processes"] if p["pid"] and p["image"] == 0]
+
+
+def written(session):
+    return sum(value or 0 for value in session["timeline"]["write_bytes"])
+
+
+def has_perf(session):
+    return session["diagnostics"]["stack_backend"] == "perf_event"
+
+
+# -- a tree that measures itself ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--no-alloc"], ["--no-stacks"], ["--no-alloc", "--no-stacks"]],
+                         ids=["all", "stacks", "shim", "neither"])  # fmt: skip
+@pytest.mark.parametrize("seed", [1, 2, 5, 6, 11, 23])
+def test_a_random_tree_is_what_it_says_of_itself(record, target, tmp_path, seed, options):
+    """
+    Bounds: CPU to 2 % and 5 ms, written bytes to 1 %; with perf_event every process is known; with the shim every
+    allocation, and libc's own, some 20 a process. Without perf_event a daemon may come and go unseen between two looks:
+    then its CPU and its file are missing, and nothing else.
+    """
+    sums = tmp_path / "sums"
+    sums.write_bytes(bytes(4096))
+    run = record(["--no-tui", *options], [target("tree"), str(seed), str(sums)], cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    truth, session = json.loads(run.stdout), run.session
+    summary = session["summary"]
+
+    assert summary["cpu_ms"] <= truth["cpu_ms"] * 1.02 + 5
+    assert written(session) <= truth["write_bytes"] * 1.01 + 50000
+    if has_perf(session):
+        assert summary["cpu_ms"] >= truth["cpu_ms"] * 0.98 - 5
+        assert written(session) >= truth["write_bytes"] * 0.99
+        assert len(own(session)) == truth["processes"]
+    else:
+        assert summary["cpu_ms"] >= (truth["cpu_ms"] - truth["daemons_ms"]) * 0.98 - 5
+        assert len(own(session)) <= truth["processes"]
+    if "--no-alloc" not in options:
+        made = summary["total_allocations"]
+        assert truth["allocations"] <= made <= truth["allocations"] + 20 * truth["processes"]
+    assert abs(sum(p["cpu_ms"] for p in session["processes"]) - summary["cpu_ms"]) < 0.1
+
+
+# -- one figure from one definition ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ms", [130, 210, 330])
+def test_cpu_is_one_figure_in_summary_and_timeline(record, target, ms):
+    session = record(QUIET, [target("spin"), str(ms)]).session
+    summary, line = session["summary"], session["timeline"]
+    assert abs(summary["cpu_avg_pct"] - summary["cpu_ms"] / session["meta"]["duration_sec"] / 10) < 0.5
+    # One thread: no point of the timeline, the short last one neither, says more than its core can give.
+    assert max(line["cpu_pct"]) <= 110, line["cpu_pct"]
+    # Each point times its length, and the last one is as long as the run goes.
+    interval, left, total = line["interval_ms"], session["meta"]["duration_sec"] * 1e3, 0
+    for value in line["cpu_pct"]:
+        total += (value or 0) / 100 * min(interval, left)
+        left -= interval
+    assert abs(total - summary["cpu_ms"]) < 0.05 * summary["cpu_ms"] + 3
+
+
+# -- attaching ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_used_before_attaching_is_in_no_counter(rustscope, target, tmp_path):
+    """A child, and a child of its, burned CPU and wrote before we attach, and are reaped while we watch."""
+    inner = f"{target('spin')} 700; dd if=/dev/zero of=before bs=1M count=40 2>/dev/null; sleep 2.5"
+    program = subprocess.Popen(["sh", "-c", f"sh -c '{inner}' & wait; sleep 3"], cwd=tmp_path)
+    try:
+        time.sleep(2)
+        subprocess.run([rustscope, "-q", *QUIET, "-d", "2.5", "-o", "s.json", "--pid", str(program.pid)],
+                       cwd=tmp_path, check=True, timeout=30)  # fmt: skip
+    finally:
+        program.kill()
+        program.wait()
+    session = load_session(tmp_path / "s.json")
+    assert session["summary"]["cpu_ms"] < 100
+    assert not [e for e in session["memory_events"] if e["type"] == "cpu_spike"]
+    assert written(session) < 5e6
+    assert sum(sample["context_switches"] or 0 for sample in session["samples"]) < 200
+    assert sum(t["cpu_ms"] for t in session["threads"]) < 100
+
+
+# -- who is who --------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_outlives_its_parent_is_one_entry(record, target):
+    for options in ([], ["--no-stacks"]):
+        session = record(["--no-tui", *options], [target("children"), "orphan"]).session
+        assert len(session["processes"]) == 2
+        assert [p["parent"] for p in session["processes"]] == [-1, 0]

@@ -214,9 +214,9 @@ def test_wrong_use_is_one_sentence_and_exits_with_2(compare, argv, words):
     (None, "cannot read"),
     (b"", "empty"),
     (b"{", "cut off"),
-    (b"[1, 2]", "no RustScope session"),
+    (b"[1, 2]", "not a RustScope session"),
     (b'{"schema_version": 5, "meta": {}}', "schema version 5"),
-    (b'{"schema_version": NaN, "meta": {}}', "no RustScope session"),
+    (b'{"schema_version": NaN, "meta": {}}', "not a RustScope session"),
     (b"\x1f\x8b\x08\x00broken", "gzip"),
 ])  # fmt: skip
 def test_a_session_that_cannot_be_read_is_one_sentence_and_exits_with_3(compare, tmp_path, content, words):

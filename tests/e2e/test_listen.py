@@ -86,7 +86,7 @@ def test_an_option_that_cannot_be_honoured_is_refused(rustscope, tmp_path, optio
 
 @pytest.mark.parametrize(
     "argv, says",
-    [(["--x"], "--x is not an option"), (["-x"], "-x is not an option"), ([], "which FIFO?"), (["a", "b"], "one FIFO, not 2"), ([""], "empty"), (["-v", "fifo"], "-v is not an option")],
+    [(["--x"], "--x is not an option"), (["-x"], "-x is not an option"), ([], "needs the path of a FIFO"), (["a", "b"], "one FIFO, not 2"), ([""], "empty"), (["-v", "fifo"], "-v is not an option")],
 )  # fmt: skip
 def test_what_is_no_fifo_makes_none(rustscope, tmp_path, argv, says):
     run = refused(rustscope, tmp_path, *argv)

@@ -118,7 +118,7 @@ def test_a_browser_that_cannot_be_started_is_no_failure(view):
     "args, sentence",
     [
         (["missing.json"], "cannot read missing.json: No such file or directory"),
-        (["."], "cannot read .: it is no regular file"),
+        (["."], "cannot read .: it is not a regular file"),
         ([], "there is no rustscope-last.json here"),
         (["empty.json"], "empty.json is empty"),
         (["--port", "99999", "empty.json"], "--port takes a number from 0 to 65535"),
@@ -177,7 +177,7 @@ def test_a_report_is_one_page_with_the_session_inside(rustscope, record, tmp_pat
         (["--html", "x.html", "broken.json"], 1, "broken.json"),
         (["--html", "/no/such/folder/x.html", "good.json"], 1, "cannot write /no/such/folder/x.html"),
         (["--html", "x.html", "--window", "1..2", "good.json"], 2, "--html takes the session whole"),
-        (["--html", "x.html", "-"], 2, "--html wants a session file"),
+        (["--html", "x.html", "-"], 2, "--html reads a session from a file"),
     ],
 )
 def test_a_report_that_cannot_be_made_is_one_sentence(rustscope, record, tmp_path, args, status, sentence):

@@ -215,7 +215,7 @@ START_TEST(indices_that_point_nowhere_are_refused)
 
     refuses(&text, "\"schema_version\":4", "\"schema_version\":5", "newer");
     refuses(&text, "\"schema_version\":4", "\"schema_version\":3", "older");
-    refuses(&text, "\"schema_version\":4", "\"schema_version\":\"4\"", "no RustScope session");
+    refuses(&text, "\"schema_version\":4", "\"schema_version\":\"4\"", "not a RustScope session");
     refuses(&text, "\"parent\":[-1,0,1]", "\"parent\":[-1,1,1]", "nodes");
     refuses(&text, "\"parent\":[-1,0,1]", "\"parent\":[-1,0]", "nodes");
     refuses(&text, "\"parent\":[-1,0,1]", "\"parent\":[-1,0,1e400]", "nodes");

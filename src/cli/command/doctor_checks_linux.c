@@ -106,7 +106,7 @@ static void examine_attaching(struct doctor *d)
         doctor_add(d, DOCTOR_OK, "--pid", "%s", geteuid() == 0 ? "any process (root)" : "your own processes");
     else
         snprintf(doctor_add(d, DOCTOR_DEGRADED, "--pid",
-                            "ptrace_scope %ld: of processes that we did not start, some numbers stay empty", scope)
+                            "ptrace_scope %ld: processes that rustscope did not start have some numbers missing", scope)
                      ->remedy,
                  320, "sudo sysctl kernel.yama.ptrace_scope=0");
 }
@@ -159,9 +159,9 @@ static void examine_terminal(struct doctor *d)
     struct doctor_line *line;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        doctor_add(d, DOCTOR_OK, "live screen", "stdin or stderr is no terminal: plain lines");
+        doctor_add(d, DOCTOR_OK, "live screen", "stdin or stderr is not a terminal: plain lines instead");
     } else if (!tui_possible()) {
-        line = doctor_add(d, DOCTOR_DEGRADED, "live screen", "TERM=%.40s has no full screen: plain lines",
+        line = doctor_add(d, DOCTOR_DEGRADED, "live screen", "TERM=%.40s has no full screen: plain lines instead",
                           term ? term : "");
         snprintf(line->remedy, sizeof(line->remedy), "set TERM to what your terminal is, e.g. TERM=xterm-256color");
     } else {

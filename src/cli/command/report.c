@@ -74,7 +74,7 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
     if (o->help)
         return 0;
     if (argc - optind != 1)
-        return rs_err_set(err, -EINVAL, "report wants one session file: rustscope report rustscope-last.json");
+        return rs_err_set(err, -EINVAL, "report takes one session file: rustscope report rustscope-last.json");
     o->file = argv[optind];
     if (o->debuginfod && !o->symbolize)
         return rs_err_set(err, -EINVAL, "--debuginfod fetches symbols for --symbolize: give both");
@@ -82,7 +82,7 @@ static int parse(struct report_options *o, int argc, char **argv, struct rs_err 
         return rs_err_set(err, -EINVAL, "--html takes the session whole and as it is: leave out %s",
                           o->window ? "--window" : "--symbolize");
     if (o->html && !strcmp(o->file, "-"))
-        return rs_err_set(err, -EINVAL, "--html wants a session file, not stdin");
+        return rs_err_set(err, -EINVAL, "--html reads a session from a file, not from stdin");
     return 0;
 }
 

@@ -94,7 +94,7 @@ static void open_file(struct shared_file *file, const char *path)
     if (file->fd < 0)
         die(1, "cannot read %s: %s", path, strerror(errno));
     if (fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode))
-        die(1, "cannot read %s: it is no regular file", path);
+        die(1, "cannot read %s: it is not a regular file", path);
     if (!st.st_size)
         die(1, "%s is empty", path);
     file->bytes = (uint64_t)st.st_size;

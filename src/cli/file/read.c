@@ -17,14 +17,14 @@ static int find_sections(struct session_reader *r, struct json_slice text)
     if (!text.len)
         return rs_err_set(r->err, -EINVAL, "the file is empty");
     if (!json_scan_value(text, &document) || !json_scan_begin(&scan, document, '{'))
-        return rs_err_set(r->err, -EINVAL, "this is no RustScope session: it is not one whole JSON object%s",
+        return rs_err_set(r->err, -EINVAL, "this is not a RustScope session: it is not one whole JSON object%s",
                           memchr(text.text, '{', text.len < 64 ? text.len : 64) ? " (cut off, perhaps)" : "");
     while (json_scan_next(&scan, &key, &value)) {
         if (r->section_count >= READER_MAX_SECTIONS)
             break;
         for (size_t i = 0; i < r->section_count; i++)
             if (key.len == r->sections[i].key.len && !memcmp(key.text, r->sections[i].key.text, key.len))
-                return rs_err_set(r->err, -EINVAL, "this is no RustScope session: \"%.*s\" is in it twice",
+                return rs_err_set(r->err, -EINVAL, "this RustScope session is damaged: it has \"%.*s\" twice",
                                   (int)(key.len < 64 ? key.len : 64), key.text);
         r->sections[r->section_count].key = key;
         r->sections[r->section_count++].value = value;
@@ -34,7 +34,7 @@ static int find_sections(struct session_reader *r, struct json_slice text)
     if (!reader_section(r, "schema_version", &value) || !json_scan_number(value, &version) || isnan(version) ||
         !reader_section(r, "meta", &value))
         return rs_err_set(r->err, -EINVAL,
-                          "this is JSON, but no RustScope session (it has no schema_version and meta)");
+                          "this is JSON, but not a RustScope session: it has no schema_version and no meta");
     if (version > SESSION_SCHEMA_VERSION)
         return rs_err_set(r->err, -EINVAL,
                           "this session has schema version %g and this rustscope knows %d: a newer rustscope reads it",

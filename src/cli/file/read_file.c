@@ -60,7 +60,7 @@ static int inflate_whole(char **text, size_t *len, struct rs_err *err)
     if (rc == Z_STREAM_END)
         return 0;
     return rs_err_set(err, -EINVAL,
-                      rc == Z_MEM_ERROR ? "this gzip file inflates to more than 4 GB: not a session"
+                      rc == Z_MEM_ERROR ? "this gzip file inflates to more than 4 GB: a session is smaller"
                                         : "this gzip file is broken or cut off");
 }
 

@@ -10,7 +10,7 @@
 
 int reader_broken(struct session_reader *r, const char *what)
 {
-    return rs_err_set(r->err, -EINVAL, "this is no whole RustScope session: %s is broken or cut off", what);
+    return rs_err_set(r->err, -EINVAL, "this RustScope session is damaged: %s is broken or cut off", what);
 }
 
 bool reader_section(const struct session_reader *r, const char *key, struct json_slice *value)

@@ -159,7 +159,7 @@ static int parse_one(struct record_options *o, int option, const char *text, str
         return 0;
     case OPT_LABEL:
         if (!strchr(text, '=') || *text == '=')
-            return rs_err_set(err, -EINVAL, "--label wants KEY=VALUE, not '%s'", text);
+            return rs_err_set(err, -EINVAL, "--label takes KEY=VALUE, not '%s'", text);
         add(&o->labels, &o->label_count, text);
         return 0;
     case OPT_TAG:
@@ -238,7 +238,7 @@ static int check_fifo(const struct record_options *o, int rest, struct rs_err *e
     if (o->help)
         return 0;
     if (!rest)
-        return rs_err_set(err, -EINVAL, "which FIFO? rustscope listen [OPTIONS] FIFO");
+        return rs_err_set(err, -EINVAL, "listen needs the path of a FIFO: rustscope listen [OPTIONS] FIFO");
     if (rest > 1)
         return rs_err_set(err, -EINVAL, "one FIFO, not %d: rustscope listen [OPTIONS] FIFO", rest);
     if (!*o->argv[0])
@@ -257,7 +257,7 @@ static int check_together(const struct record_options *o, bool separated, int re
     if (o->pid)
         return 0;
     if (!rest)
-        return rs_err_set(err, -EINVAL, "nothing to run: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
+        return rs_err_set(err, -EINVAL, "name a program to run: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
     if (!separated)
         return rs_err_set(err, -EINVAL, "put -- before the program: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
     return 0;

@@ -187,7 +187,7 @@ static int open_source(struct elf_file *file, const struct symbol_source *source
             continue;
         }
         if (!elf_file_open(file, fd, source->path)) {
-            rc = rs_err_set(err, -ENOEXEC, "%s is no ELF file", source->path);
+            rc = rs_err_set(err, -ENOEXEC, "%s is not an ELF file", source->path);
             continue;
         }
         elf_build_id(file->elf, build_id);

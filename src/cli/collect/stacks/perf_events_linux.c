@@ -166,7 +166,8 @@ int perf_cycles_hz(uint64_t *cycles_hz, struct rs_err *err)
     ssize_t got;
 
     if (fd < 0)
-        return rs_err_set(err, fd, "this machine does not count CPU cycles, as most virtual ones (perf_event_open: %s)",
+        return rs_err_set(err, fd,
+                          "this machine does not count CPU cycles; most virtual machines do not (perf_event_open: %s)",
                           strerror(-fd));
     while (rs_clock_mono_ns() < until)
         ;

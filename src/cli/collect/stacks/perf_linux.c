@@ -555,7 +555,7 @@ static void warn_of_limits(struct perf *perf)
         session_warn(s, "stacks are sampled at %u Hz, not %u, to stay under %d samples/s on %u CPUs", plan->rate_hz,
                      perf->options.rate_hz, PERF_MAX_SAMPLES_PER_SEC, perf_cpu_count());
     if (plan->stack_capped)
-        session_warn(s, "%u KiB of each stack are copied, to stay under %d MB/s on %u CPUs: a lower -F allows more",
+        session_warn(s, "%u KiB of each stack are copied, to stay under %d MB/s on %u CPUs: with a lower -F it is more",
                      plan->stack_bytes >> 10, PERF_MAX_DUMP_BYTES_PER_SEC / 1000000, perf_cpu_count());
     if (perf->options.off_cpu && perf->events.off_cpu != PERF_OFF_CPU_STACKS)
         session_warn(s,
@@ -676,14 +676,16 @@ void perf_finish(struct perf *perf, uint64_t now_ns, uint64_t kernel_us)
     coverage_rescale(&perf->coverage, perf->session, perf->plan.cycles && perf->events.kernel);
     cover_the_rest(perf, kernel_us);
     if (perf->lost)
-        session_warn(perf->session,
-                     "%llu stack samples were lost because rustscope got too little CPU time: a lower -F",
-                     (unsigned long long)perf->lost);
+        session_warn(
+            perf->session,
+            "%llu stack samples were lost because rustscope got too little CPU time: sample at a lower rate (-F)",
+            (unsigned long long)perf->lost);
     if (perf->throttled)
-        session_warn(perf->session,
-                     "the kernel throttled sampling %llu times: a lower -F, or sudo sysctl "
-                     "kernel.perf_event_max_sample_rate=%ld",
-                     (unsigned long long)perf->throttled, 2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
+        session_warn(
+            perf->session,
+            "the kernel throttled sampling %llu times: sample at a lower rate (-F), or raise the limit: sudo sysctl "
+            "kernel.perf_event_max_sample_rate=%ld",
+            (unsigned long long)perf->throttled, 2 * perf_sysctl("perf_event_max_sample_rate", MAX_RATE_HZ));
     stack_memory_remember(perf->options.program, perf->plan.stack_bytes, perf->stacks.cut_off + perf->stacks.stitched,
                           perf->coverage.samples);
     maps_publish_open_paths(&perf->maps);

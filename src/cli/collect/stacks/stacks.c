@@ -61,7 +61,7 @@ static void choose(struct stacks *stacks)
         return;
     }
     if (options->attach) {
-        session_warn(stacks->session, "no call stacks of a process that runs already: %s", err.text);
+        session_warn(stacks->session, "a process that runs already has no call stacks here: %s", err.text);
         return;
     }
     stacks->backend = STACKS_TIMER;

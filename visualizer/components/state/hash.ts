@@ -44,7 +44,7 @@ export function hashOf(tab: Tab): string {
   const { query, search, table, info } = tab;
   const parts: string[] = [];
   const add = (key: string, value: string): void => void parts.push(`${key}=${encodeURIComponent(value)}`);
-  if (query.metric && query.metric !== info.metrics[0]?.id) add('m', query.metric);
+  if (query.metric && query.metric !== info.opensOn) add('m', query.metric);
   if (query.mode !== 'top-down') add('d', query.mode);
   if (query.flame) add('up', '1');
   if (query.mode === 'sandwich' && query.func >= 0) add('f', String(query.func));

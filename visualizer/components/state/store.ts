@@ -108,7 +108,7 @@ export const WHOLE = { from: 0, to: 1 } as const;
 
 function firstQuery(info: ProfileInfo): Query {
   return {
-    metric: info.metrics.length ? info.metrics[0].id : '', mode: 'top-down', flame: false, func: -1, window: null, threads: null, processes: null,
+    metric: info.opensOn, mode: 'top-down', flame: false, func: -1, window: null, threads: null, processes: null,
     transforms: [], onlyMyCode: false, layers: ALL_LAYERS, recursion: 'off', foldRoot: true, from: 0, to: 1,
   };
 }
@@ -417,7 +417,7 @@ export class Store {
 }
 
 function metricIn(info: ProfileInfo, id: string): string {
-  return info.metrics.some((metric) => metric.id === id) ? id : info.metrics[0]?.id ?? id;
+  return info.metrics.some((metric) => metric.id === id) ? id : info.opensOn || id;
 }
 
 function asksWorker(before: Query, after: Query): boolean {

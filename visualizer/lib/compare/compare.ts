@@ -187,7 +187,7 @@ function joinProfiles(sides: readonly [Side, Side]): Profile {
   };
   const noRows: BucketRows | null = null;
   return {
-    format: sides[0].engine.profile.format, name: 'comparison', strings, funcs,
+    format: sides[0].engine.profile.format, name: 'comparison', opensOn: 'both', strings, funcs,
     modules: { count: 0, path: new Int32Array(0), name: new Int32Array(0), buildId: new Int32Array(0), symbols: new Uint8Array(0) },
     frames: { count: count * 2, func: Int32Array.from(funcOfFrame), line: new Int32Array(count * 2), addr: new Float64Array(count * 2).fill(NaN), inlined: Uint8Array.from(inlined) },
     stacks: { count: total, parent, frame, merged: false },

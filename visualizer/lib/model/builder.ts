@@ -14,7 +14,9 @@ interface Samples {
   readonly unit: Unit;
   readonly id: string;
   readonly timed: boolean;
+  readonly threaded: boolean;
   readonly atMs: FloatColumn;
+  readonly durMs: FloatColumn; // of those that last: as long as atMs, or empty
   readonly node: IntColumn;
   readonly thread: IntColumn;
   readonly weight: FloatColumn;
@@ -38,6 +40,7 @@ export class ProfileBuilder {
   private readonly frames = new ChildTable(); // (func, inlined + 2 × line): found by pair
   readonly nodes: ChildTable;
   private readonly metrics: Samples[] = [];
+  private opensOn = 0;
 
   constructor(private readonly format: FormatName, private readonly name: string, expectedNodes = 1024) {
     this.nodes = new ChildTable(expectedNodes);
@@ -88,9 +91,13 @@ export class ProfileBuilder {
     return this.frame(this.func({ name }));
   }
 
+  frameFunc(frame: number): number {
+    return this.frames.parent.data[frame];
+  }
+
   /** The name a frame shows. */
   frameName(frame: number): string {
-    return this.strings[this.funcName.data[this.frames.parent.data[frame]]];
+    return this.strings[this.funcName.data[this.frameFunc(frame)]];
   }
 
   node(parent: number, frame: number): number {
@@ -101,6 +108,7 @@ export class ProfileBuilder {
     return this.threads.push({ process, tid, name: showStray(name), cpuMs: NaN, startMs: NaN, endMs: NaN }) - 1;
   }
 
+  /** Without a NAME it gets that of its main thread when all threads are known. */
   process(name: string, pid: number): number {
     return this.processes.push({
       pid, parent: -1, name: showStray(name), exe: '', argv: [], startMs: NaN, endMs: NaN, cpuMs: NaN, rssPeakMb: NaN, heapPeakMb: NaN,
@@ -108,18 +116,28 @@ export class ProfileBuilder {
     }) - 1;
   }
 
-  metric(id: string, label: string, unit: Unit, timed: boolean): number {
-    return this.metrics.push({ id, label, unit, timed, atMs: new FloatColumn(16), node: new IntColumn(), thread: new IntColumn(16), weight: new FloatColumn() }) - 1;
+  /** TIMED: its values have a time; THREADED: they may have a thread. */
+  metric(id: string, label: string, unit: Unit, timed: boolean, threaded = timed): number {
+    return this.metrics.push({ id, label, unit, timed, threaded, atMs: new FloatColumn(16), durMs: new FloatColumn(16), node: new IntColumn(), thread: new IntColumn(16), weight: new FloatColumn() }) - 1;
+  }
+
+  /** The metric that is shown first; without a word it is the first one. */
+  openOn(metric: number): void {
+    this.opensOn = metric;
   }
 
   add(metric: number, node: number, weight: number, atMs = 0, thread = -1): void {
     const m = this.metrics[metric];
     m.node.push(node);
     m.weight.push(weight);
-    if (m.timed) {
-      m.atMs.push(atMs);
-      m.thread.push(thread);
-    }
+    if (m.timed) m.atMs.push(atMs);
+    if (m.threaded) m.thread.push(thread);
+  }
+
+  /** A value that is spent evenly from FROM_MS to TO_MS. All values of such a metric are added this way. */
+  addSpan(metric: number, node: number, weight: number, fromMs: number, toMs: number, thread = -1): void {
+    this.add(metric, node, weight, fromMs, thread);
+    this.metrics[metric].durMs.push(Math.max(0, toMs - fromMs));
   }
 
   /** Something has been counted. */
@@ -141,6 +159,7 @@ export class ProfileBuilder {
     return {
       format: this.format,
       name: this.name,
+      opensOn: this.metrics[this.opensOn]?.id ?? '',
       strings: this.strings,
       funcs: { count: funcs, name, module, crate, file: this.funcFile.take(), line: this.funcLine.take(), layer: Uint8Array.from(origins, (o) => o.layer) },
       modules: {
@@ -165,16 +184,27 @@ export class ProfileBuilder {
         timeline: importedTimeline(metrics, span),
         ...side,
         meta: { ...base.meta, durationMs: span, ...side.meta },
-        processes: this.processes,
+        processes: this.processes.map((process, at) => (process.name ? process : { ...process, name: this.nameOfProcess(process.pid, at) })),
         threads: this.threads,
         diagnostics: { ...base.diagnostics, ...side.diagnostics, warnings: [...(side.diagnostics?.warnings ?? []), ...this.warnings] },
       },
     };
   }
 
+  /** As its main thread is called, whose id is the process's; else as all of its threads are. The last name counts: exec changes it. */
+  private nameOfProcess(pid: number, at: number): string {
+    const threads = this.threads.filter((thread) => thread.process === at && thread.name !== '');
+    const main = threads.filter((thread) => thread.tid === pid).pop();
+    if (main) return main.name;
+    return threads.length > 0 && threads.every((thread) => thread.name === threads[0].name) ? threads[0].name : `process ${pid}`;
+  }
+
   private buildMetrics(nodes: number, durationMs: number | undefined): { metrics: Metric[]; span: number } {
     let last = durationMs ?? 0;
-    for (const m of this.metrics) if (m.timed) for (let i = 0; i < m.atMs.length; i++) if (m.atMs.data[i] > last) last = m.atMs.data[i];
+    for (const m of this.metrics) for (let i = 0; i < m.atMs.length; i++) {
+      const end = m.atMs.data[i] + (i < m.durMs.length ? m.durMs.data[i] : 0);
+      if (end > last) last = end;
+    }
     const metrics = this.metrics.map((m): Metric => {
       let total = 0;
       let signed = false;
@@ -182,8 +212,9 @@ export class ProfileBuilder {
         total += m.weight.data[i];
         if (m.weight.data[i] < 0) signed = true;
       }
-      const info = { id: m.id, label: m.label, unit: m.unit, tree: 'stacks' as const, windowed: m.timed, threaded: m.timed, total, signed };
-      if (m.timed) return { info, rows: bucketed(m, last), whole: null };
+      const threaded = m.timed || (m.threaded && m.thread.data.subarray(0, m.thread.length).some((thread) => thread >= 0));
+      const info = { id: m.id, label: m.label, unit: m.unit, tree: 'stacks' as const, windowed: m.timed, threaded, total, signed };
+      if (m.timed || threaded) return { info, rows: bucketed(m, m.timed ? last : 0), whole: null };
       const whole = new Float64Array(nodes);
       for (let i = 0; i < m.node.length; i++) whole[m.node.data[i]] += m.weight.data[i];
       return { info, rows: null, whole };
@@ -192,25 +223,46 @@ export class ProfileBuilder {
   }
 }
 
-/** Rows in bucket order by a counting sort; within a bucket in the order of the file. */
+/** Rows in bucket order by a counting sort; within a bucket in the order of the file. A value that lasts has a row in each of its buckets. */
 function bucketed(m: Samples, spanMs: number): BucketRows {
   let intervalMs = 10;
   while (spanMs / intervalMs >= MAX_BUCKETS) intervalMs *= 2;
   const buckets = Math.max(1, Math.floor(spanMs / intervalMs) + 1);
-  const bucketOf = (i: number): number => Math.min(buckets - 1, Math.max(0, Math.floor(m.atMs.data[i] / intervalMs)));
-  const count = m.node.length;
+  const bucketAt = (ms: number): number => Math.min(buckets - 1, Math.max(0, Math.floor(ms / intervalMs)));
+  const firstOf = (i: number): number => (m.timed ? bucketAt(m.atMs.data[i]) : 0);
+  /** The bucket of the last moment: a span that ends where a bucket begins has nothing in it. */
+  const lastOf = (i: number, first: number): number => {
+    if (!(m.durMs.length > i && m.durMs.data[i] > 0)) return first;
+    const end = m.atMs.data[i] + m.durMs.data[i];
+    const bucket = bucketAt(end);
+    return bucket > first && bucket * intervalMs >= end ? bucket - 1 : bucket;
+  };
   const start = new Uint32Array(buckets + 1);
-  for (let i = 0; i < count; i++) start[bucketOf(i) + 1]++;
+  for (let i = 0; i < m.node.length; i++) {
+    const first = firstOf(i);
+    const last = lastOf(i, first);
+    for (let b = first; b <= last; b++) start[b + 1]++;
+  }
   for (let b = 0; b < buckets; b++) start[b + 1] += start[b];
   const fill = start.slice(0, buckets);
+  const count = start[buckets];
   const node = new Int32Array(count);
   const thread = new Int32Array(count);
   const weight = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    const at = fill[bucketOf(i)]++;
-    node[at] = m.node.data[i];
-    thread[at] = m.thread.data[i];
-    weight[at] = m.weight.data[i];
+  for (let i = 0; i < m.node.length; i++) {
+    const first = firstOf(i);
+    const last = lastOf(i, first);
+    let left = m.weight.data[i];
+    for (let b = first; b <= last; b++) {
+      const at = fill[b]++;
+      const within = Math.min((b + 1) * intervalMs, m.atMs.data[i] + m.durMs.data[i]) - Math.max(b * intervalMs, m.atMs.data[i]);
+      // The last bucket takes what is left, so that the parts are the whole.
+      const part = b === last ? left : m.weight.data[i] * (within / m.durMs.data[i]);
+      node[at] = m.node.data[i];
+      thread[at] = m.threaded ? m.thread.data[i] : -1;
+      weight[at] = part;
+      left -= part;
+    }
   }
   return { intervalMs, start, node, thread, weight };
 }
@@ -218,7 +270,7 @@ function bucketed(m: Samples, spanMs: number): BucketRows {
 /** A lane to brush over: the first timed metric, as CPU percent when it is time. */
 function importedTimeline(metrics: readonly Metric[], spanMs: number): Timeline {
   const lanes: Timeline['lanes'] extends ReadonlyMap<string, infer C> ? Map<string, C> : never = new Map();
-  const metric = metrics.find((m) => m.rows);
+  const metric = metrics.find((m) => m.info.windowed);
   const rows = metric?.rows;
   if (!metric || !rows) return { intervalMs: 0, points: 0, lanes, counters: new Map() };
   const group = Math.max(1, Math.ceil((rows.start.length - 1) / 1000));

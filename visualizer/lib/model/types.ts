@@ -120,6 +120,8 @@ export interface MetricInfo {
 export interface Profile {
   readonly format: FormatName;
   readonly name: string;
+  /** Id of the metric that is shown first. */
+  readonly opensOn: string;
   readonly strings: readonly string[];
   readonly funcs: FuncTable;
   readonly modules: ModuleTable;
@@ -302,6 +304,8 @@ export interface ProfileInfo {
   readonly modules: readonly { readonly name: string; readonly path: string; readonly symbols: string }[];
   readonly files: readonly string[];
   readonly metrics: readonly MetricInfo[];
+  /** Id of the metric that is shown first; '' without metrics. */
+  readonly opensOn: string;
   readonly side: ProfileSide;
 }
 

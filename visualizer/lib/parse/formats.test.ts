@@ -176,7 +176,22 @@ describe('Chrome traces', () => {
     ] };
     expect(stacks(await open(trace), 'cpu')).toEqual(['f 300']);
     const bare = { nodes: nodes.map((n) => ({ id: n.id, callFrame: n.callFrame, children: n.id === 1 ? [2, 3] : [] })), startTime: 0, endTime: 400, samples: [2, 2, 3, 2], timeDeltas: [10, 100, 100, 100] };
-    expect(stacks(await open(bare), 'cpu')).toEqual(['f 300']);
+    expect(stacks(await open(bare), 'cpu')).toEqual(['f 290']); // until endTime
+  });
+  test('what tells the format may stand behind megabytes of something else', async () => {
+    const events = JSON.stringify([{ ph: 'X', name: 'outer', ts: 1000, dur: 100, pid: 1, tid: 2 }]);
+    const big = `"metadata":{"sources":["${'x"'.replace('"', '\\"').repeat(400_000)}"],"traceEvents":[{}]}`;
+    expect(stacks(await open(`{${big},"traceEvents":${events}}`), 'events')).toEqual(['outer 100']);
+    const nodes = Array.from({ length: 4000 }, (_, i) => ({ id: i + 1, callFrame: { functionName: i ? `f${i}` : '(root)', url: 'file:///srv/shop.js' }, children: i < 3999 && i % 100 !== 99 ? [i + 2] : [] }));
+    const bare = JSON.stringify({ nodes, startTime: 0, endTime: 30, samples: [2, 3], timeDeltas: [10, 10] });
+    expect(bare.length).toBeGreaterThan(1 << 18);
+    expect(stacks(await open(bare), 'cpu')).toEqual(['f1 10', 'f1;f2 10']);
+  });
+  test('many spans that overlap without nesting are cut, and soon', async () => {
+    const events = Array.from({ length: 20_000 }, (_, i) => ({ ph: 'X', name: `f${i % 7}`, ts: i * 10, dur: 100_000, pid: 1, tid: 2 }));
+    const engine = await open(events);
+    expect(engine.profile.metrics[0].info.total).toBeLessThanOrEqual(300_000);
+    expect(engine.profile.side.diagnostics.warnings.join()).toMatch(/overlap without being nested/);
   });
   test('without anything that takes time it says so', async () => {
     expect(await refusal({ traceEvents: [{ ph: 'i', name: 'x', ts: 1, pid: 1, tid: 1 }] })).toMatch(/neither CPU samples nor/);

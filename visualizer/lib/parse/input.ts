@@ -151,7 +151,7 @@ export async function download(url: string, work: Work): Promise<ArrayBuffer | I
   return new Incoming(response.body, size);
 }
 
-/** All bytes of a dropped file, gzip removed (twice at most: some servers add a layer). */
+/** All bytes of a dropped file, gzip removed (twice at most: some servers add a layer), text of 16-bit units as UTF-8. */
 export async function readInput(data: Blob | ArrayBuffer, work: Work): Promise<Uint8Array> {
   work.enter('reading');
   const size = data instanceof ArrayBuffer ? data.byteLength : data.size;
@@ -163,7 +163,33 @@ export async function readInput(data: Blob | ArrayBuffer, work: Work): Promise<U
     throw new InputError('The file cannot be read; it may have been moved or changed after it was chosen.');
   }
   for (let layer = 0; layer < 2 && isGzip(bytes); layer++) bytes = await gunzip(bytes, work);
-  return bytes;
+  return isUtf16(bytes) ? toUtf8(bytes, work) : bytes;
+}
+
+/** UTF-16 with a byte-order mark, as PowerShell's `>` writes it. */
+export function isUtf16(bytes: Uint8Array): boolean {
+  return bytes.length >= 2 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
+}
+
+async function toUtf8(bytes: Uint8Array, work: Work): Promise<Uint8Array> {
+  const decoder = new TextDecoder(bytes[0] === 0xff ? 'utf-16le' : 'utf-16be');
+  const encoder = new TextEncoder();
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += 1 << 20) {
+    parts.push(encoder.encode(decoder.decode(bytes.subarray(at, at + (1 << 20)), { stream: at + (1 << 20) < bytes.length })));
+    if (work.due) await work.tick(at / bytes.length);
+  }
+  return joined(parts);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 export function isGzip(bytes: Uint8Array): boolean {
@@ -198,11 +224,5 @@ export async function gunzip(bytes: Uint8Array, work: Work): Promise<Uint8Array>
     if (error instanceof InputError || error instanceof CancelledError) throw error;
     throw new InputError('The gzip data is damaged or cut off; copy or download the file again.');
   }
-  const out = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joined(parts);
 }

@@ -30,7 +30,7 @@ export class JsonReader {
   private numbers = new Float64Array(4096);
   private readonly texts: SliceTable;
 
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(private readonly bytes: Uint8Array, private readonly maxNesting = MAX_NESTING) {
     this.texts = new SliceTable(bytes, decodeText);
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.at = 3;
   }
@@ -48,9 +48,9 @@ export class JsonReader {
 
   /**
    * The top-level object, key by key, giving way in between. Arrays named in EACH are not kept: their elements go
-   * to the handler one by one.
+   * to the handler one by one. Values of keys that are not WANTED are stepped over.
    */
-  async object(work: Work, each: ReadonlyMap<string, (element: Json) => void> = new Map()): Promise<JsonObject> {
+  async object(work: Work, { each = new Map(), wanted }: { each?: ReadonlyMap<string, (element: Json) => void>; wanted?: ReadonlySet<string> } = {}): Promise<JsonObject> {
     const out = new Map<string, Json>();
     this.space();
     if (this.bytes[this.at] !== 0x7b) this.fail('an object was expected');
@@ -62,6 +62,7 @@ export class JsonReader {
       const handler = each.get(key);
       this.space();
       if (handler && this.bytes[this.at] === 0x5b) await this.elements(work, handler);
+      else if (wanted && !wanted.has(key)) await this.stepOver(work);
       else out.set(key, this.value());
       await work.tick(this.at / this.bytes.length);
       if (!this.comma(0x7d)) break;
@@ -89,6 +90,29 @@ export class JsonReader {
       if ((i & 255) === 0 && work.due) await work.tick(this.at / this.bytes.length);
       if (!this.comma(0x5d)) return;
     }
+  }
+
+  /** Past the value here; of an object or an array only texts and brackets are looked at. */
+  private async stepOver(work: Work): Promise<void> {
+    const c = this.bytes[this.at];
+    if (c !== 0x7b && c !== 0x5b) {
+      this.value();
+      return;
+    }
+    let depth = 0;
+    for (let texts = 0; this.at < this.bytes.length; this.at++) {
+      const c = this.bytes[this.at];
+      if (c === 0x7b || c === 0x5b) depth++;
+      else if (c === 0x7d || c === 0x5d) {
+        if (--depth > 0) continue;
+        this.at++;
+        return;
+      } else if (c === QUOTE) {
+        this.at = endOfText(this.bytes, this.at + 1);
+        if ((++texts & 1023) === 0 && work.due) await work.tick(this.at / this.bytes.length);
+      }
+    }
+    this.fail('a value was expected');
   }
 
   private end(): void {
@@ -152,7 +176,7 @@ export class JsonReader {
   }
 
   private enter(): void {
-    if (++this.nesting > MAX_NESTING) throw new InputError(`The JSON is nested more than ${MAX_NESTING} levels deep at byte ${this.at}, which no profile is; the file is damaged.`);
+    if (++this.nesting > this.maxNesting) throw new InputError(`The JSON is nested more than ${this.maxNesting} levels deep at byte ${this.at}, which no profile is; the file is damaged.`);
   }
 
   private map(): JsonObject {
@@ -330,6 +354,16 @@ export class JsonReader {
   }
 }
 
+/** Where the quote stands that ends the text that begins at AT; the end of BYTES when there is none. */
+export function endOfText(bytes: Uint8Array, at: number): number {
+  for (let end = bytes.indexOf(QUOTE, at); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
+    let escapes = 0;
+    while (end - escapes > at && bytes[end - escapes - 1] === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return bytes.length;
+}
+
 /* ---- reading what was parsed: a value of another kind is as good as none ---- */
 
 const NOTHING: JsonObject = new Map();
@@ -345,6 +379,10 @@ export function asText(json: Json | undefined, otherwise = ''): string {
 }
 export function asNumber(json: Json | undefined, otherwise = NaN): number {
   return typeof json === 'number' && Number.isFinite(json) ? json : otherwise;
+}
+/** A number, or a text that spells one: some writers quote all of them. */
+export function numeric(json: Json | undefined, otherwise = NaN): number {
+  return typeof json === 'string' && json.trim() !== '' ? asNumber(Number(json), otherwise) : asNumber(json, otherwise);
 }
 /** A column of numbers; what is none reads as NaN. */
 export function asNumbers(json: Json | undefined): Float64Array {

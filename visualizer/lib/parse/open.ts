@@ -24,7 +24,7 @@ export async function openProfile(file: InputFile | Arriving, work: Work, sideca
   const { data } = file;
   if (data instanceof Incoming) {
     work.enter('reading');
-    if (detect(await data.head(HEAD_BYTES)) === 'folded') return guarded(async () => ({ profile: await parseFolded(data, file.name, work), sizeBytes: data.size }));
+    if (detect(await data.head(HEAD_BYTES)).format === 'folded') return guarded(async () => ({ profile: await parseFolded(data, file.name, work), sizeBytes: data.size }));
   }
   const bytes = await readInput(data instanceof Incoming ? (await data.whole()).buffer : data, work);
   return guarded(async () => ({ profile: await parse(bytes, file.name, work, sidecars), sizeBytes: bytes.length }));
@@ -46,8 +46,8 @@ export async function splitSidecars<File extends InputFile | Arriving>(files: re
 /** Told by the first bytes alone: two large sessions to compare must not be read twice. A gzipped one by its name. */
 async function isSidecar(file: { readonly name: string; readonly data: InputFile['data'] }, work: Work): Promise<boolean> {
   const head = new Uint8Array(file.data instanceof ArrayBuffer ? file.data.slice(0, HEAD_BYTES) : await file.data.slice(0, HEAD_BYTES).arrayBuffer());
-  if (!isGzip(head)) return detect(head) === 'firefox-symbols';
-  return /syms/i.test(file.name) && detect(await readInput(file.data, work)) === 'firefox-symbols';
+  if (!isGzip(head)) return detect(head).format === 'firefox-symbols';
+  return /syms/i.test(file.name) && detect(await readInput(file.data, work)).format === 'firefox-symbols';
 }
 
 async function guarded<T>(run: () => Promise<T>): Promise<T> {
@@ -60,7 +60,8 @@ async function guarded<T>(run: () => Promise<T>): Promise<T> {
 }
 
 async function parse(bytes: Uint8Array, name: string, work: Work, sidecars: readonly SymbolSidecar[]): Promise<Profile> {
-  switch (detect(bytes)) {
+  const detected = detect(bytes);
+  switch (detected.format) {
     case 'rustscope': return parseSession(bytes, name, work);
     case 'folded': return parseFolded(bytes, name, work);
     case 'pprof': return parsePprof(bytes, name, work);
@@ -68,6 +69,7 @@ async function parse(bytes: Uint8Array, name: string, work: Work, sidecars: read
     case 'firefox': return parseFirefox(bytes, name, work, sidecars);
     case 'chrome': return parseChrome(bytes, name, work);
     case 'perf-script': return parsePerfScript(bytes, name, work);
+    case 'foreign': throw new InputError(detected.sentence);
     case 'firefox-symbols': throw new InputError('This is a symbol side-car (.syms.json) of samply; drop it together with its profile.');
     case 'empty': throw new InputError('The file is empty; the recording may have failed, run it again.');
     case 'unknown-json': throw new InputError(`This JSON is no profile that RustScope knows; it reads ${KNOWN}.`);

@@ -3,7 +3,8 @@
  * pprof's profile.proto. The decoder reads the handful of messages it needs straight from the bytes; samples are
  * only located in the first pass and read in the second, when all tables are known.
  *
- * A message that points outside the tables is refused: a wrong name is worse than none. Negative lines are dropped.
+ * A message that points outside the tables is refused: a wrong name is worse than none. A mapping only says in which
+ * file code lies, so a location whose mapping has no record has no module. Negative lines are dropped.
  */
 import { ProfileBuilder } from '../model/builder';
 import { IntColumn } from '../model/columns';
@@ -163,7 +164,7 @@ function readMapping(m: Message, t: Tables): void {
     else if (m.field === 5) file = m.intField();
     else m.skip();
   }
-  t.mappings.set(id, file);
+  if (id !== 0) t.mappings.set(id, file);
 }
 
 function readLocation(m: Message, t: Tables): void {
@@ -211,6 +212,13 @@ export async function parsePprof(bytes: Uint8Array, name: string, work: Work): P
   const scales = addMetrics(build, tables, text);
   const framesAt = frameResolver(build, tables, text);
   const threads = new Map<string, number>();
+  const threadAt = (label: ThreadLabel): number => {
+    if (!label.name && label.id === null) return -1;
+    const key = `${label.id} ${label.name}`;
+    let at = threads.get(key);
+    if (at === undefined) threads.set(key, (at = build.thread(label.name || `thread ${label.id}`, -1, label.id ?? 0)));
+    return at;
+  };
 
   work.enter('merging');
   const locations: Id[] = [];
@@ -218,24 +226,25 @@ export async function parsePprof(bytes: Uint8Array, name: string, work: Work): P
   for (let s = 0; s < tables.sampleStart.length; s++) {
     const m = new Message(bytes, tables.sampleStart.data[s], tables.sampleEnd.data[s]);
     locations.length = values.length = 0;
-    let thread = '';
+    const label: ThreadLabel = { name: '', id: null };
     while (m.next()) {
       if (m.field === 1) m.repeated((r) => locations.push(r.id()));
       else if (m.field === 2) m.repeated((r) => values.push(r.int()));
-      else if (m.field === 3) thread = threadLabel(m.message(), text) || thread;
+      else if (m.field === 3) readThreadLabel(m.message(), text, label);
       else m.skip();
     }
     if (values.length !== tables.types.length) throw damaged(`a sample has ${values.length} values for ${tables.types.length} sample types`);
     let node = -1;
     for (let l = locations.length - 1; l >= 0; l--) for (const frame of framesAt(locations[l])) node = build.node(node, frame);
     if (node < 0) node = build.node(-1, build.named('[no stack]'));
-    if (thread && !threads.has(thread)) threads.set(thread, build.thread(thread));
-    for (let v = 0; v < values.length; v++) if (values[v] !== 0) build.add(v, node, values[v] * scales[v], 0, thread ? threads.get(thread) : -1);
+    const thread = threadAt(label);
+    for (let v = 0; v < values.length; v++) if (values[v] !== 0) build.add(v, node, values[v] * scales[v], 0, thread);
     if (build.nodes.count > work.limits.maxNodes) throw new InputError(`The stacks make more than ${work.limits.maxNodes / 1e6} million call-tree nodes, which is the limit; aggregate the profile first (pprof -proto).`);
     if ((s & 255) === 0 && work.due) await work.tick(s / tables.sampleStart.length);
   }
   if (!build.hasSamples) throw new InputError('All samples of the pprof profile are zero; record again while the program is busy.');
-  return build.finish();
+  const made = build.finish({ durationMs: Math.max(0, tables.durationNs / 1e6) });
+  return tables.timeNs > 0 ? { ...made, side: { ...made.side, meta: { ...made.side.meta, startTs: tables.timeNs / 1e6 } } } : made;
 }
 
 function stringReader(strings: readonly Message[]): (index: number) => string {
@@ -249,14 +258,19 @@ function stringReader(strings: readonly Message[]): (index: number) => string {
   };
 }
 
-/** One metric per sample type; ids follow the file's order, the default type is listed first by the page through its label. */
+/** One metric per sample type, in the file's order. It opens on the type that the file names, else, as pprof does, on the last. */
 function addMetrics(build: ProfileBuilder, tables: Tables, text: (index: number) => string): number[] {
-  return tables.types.map((t, i) => {
+  const wanted = tables.defaultType > 0 ? text(tables.defaultType) : '';
+  let open = tables.types.length - 1;
+  const scales = tables.types.map((t, i) => {
     const { unit, scale } = unitOf(text(t.unit));
     const type = text(t.type) || `value ${i}`;
-    build.metric(`s${i}`, LABELS.get(type) ?? type, type === 'samples' ? 'samples' : unit, false);
+    build.metric(`s${i}`, LABELS.get(type) ?? type, type === 'samples' ? 'samples' : unit, false, true);
+    if (wanted && type === wanted) open = i;
     return scale;
   });
+  build.openOn(open);
+  return scales;
 }
 
 const LABELS = new Map([
@@ -264,16 +278,28 @@ const LABELS = new Map([
   ['contentions', 'Contentions'], ['delay', 'Delay'], ['wall', 'Wall time'], ['space', 'Bytes'], ['objects', 'Blocks'],
 ]);
 
-function threadLabel(m: Message, text: (index: number) => string): string {
+interface ThreadLabel { name: string; id: number | null }
+
+const THREAD_NAMES = new Set(['thread', 'thread_name', 'thread name', 'threadname']);
+const THREAD_IDS = new Set(['thread', 'thread_id', 'thread id', 'tid', 'os_thread_id', 'os thread id']);
+
+/** A label that names the sample's thread, or numbers it: no two writers agree on the key. */
+function readThreadLabel(m: Message, text: (index: number) => string, label: ThreadLabel): void {
   let key = 0;
   let value = 0;
+  let number: number | null = null;
   while (m.next()) {
     if (m.field === 1) key = m.intField();
     else if (m.field === 2) value = m.intField();
+    else if (m.field === 3) number = m.intField();
     else m.skip();
   }
-  const name = text(key);
-  return value > 0 && (name === 'thread' || name === 'thread_name' || name === 'thread name') ? text(value) : '';
+  const name = text(key).toLowerCase();
+  if (value > 0 && THREAD_NAMES.has(name)) label.name = text(value);
+  else if (THREAD_IDS.has(name)) {
+    const id = value > 0 ? Number(text(value)) : number;
+    if (id !== null && Number.isInteger(id) && label.id === null) label.id = id;
+  }
 }
 
 /** Frames of a location, outermost first. */
@@ -284,9 +310,7 @@ function frameResolver(build: ProfileBuilder, tables: Tables, text: (index: numb
     if (cached) return cached;
     const location = tables.locations.get(id);
     if (!location) throw damaged(`a sample points to location ${id}, which does not exist`);
-    const mapping = location.mapping === 0 ? 0 : tables.mappings.get(location.mapping);
-    if (mapping === undefined) throw damaged(`a location points to mapping ${location.mapping}, which does not exist`);
-    const module = text(mapping);
+    const module = text(tables.mappings.get(location.mapping) ?? 0);
     const frames: number[] = [];
     for (let l = location.lines.length - 1; l >= 0; l--) {
       const spec = tables.functions.get(location.lines[l].func);

@@ -25,11 +25,11 @@ export async function parseSession(bytes: Uint8Array, fileName: string, work: Wo
   work.enter('parsing');
   const functions: JsonObject[] = [];
   const ignore = (): void => undefined;
-  const root = await new JsonReader(bytes).object(work, new Map<string, (element: Json) => void>([
+  const root = await new JsonReader(bytes).object(work, { each: new Map<string, (element: Json) => void>([
     ['functions', (element) => functions.push(asObject(element))],
     ['samples', ignore], // the timeline says the same, finer
     ['hotspot_snapshots', ignore], // any window is summed from the rows
-  ]));
+  ]) });
   const version = asNumber(root.get('schema_version'));
   if (version > SCHEMA_VERSION) throw new InputError(`The session has schema_version ${version}, this visualizer reads ${SCHEMA_VERSION}; open it with the RustScope that recorded it (rustscope view), or update.`);
   if (version !== SCHEMA_VERSION) throw new InputError(`The session has ${Number.isNaN(version) ? 'no schema_version' : `schema_version ${version}`}, this visualizer reads ${SCHEMA_VERSION}; record it again with this RustScope.`);
@@ -73,7 +73,7 @@ class SessionReader {
     const side = this.side(scopes.funcs, stacks, scopes.stats, scopes.nameOf);
     if (side.memory) nameLeaks(side.memory.leaks, this.strings, scopes.funcs, scopes.frames, stacks);
     const title = side.meta.sessionName || basename(side.meta.target) || side.meta.project || this.fileName;
-    return { format: 'rustscope', name: title, strings: this.strings, funcs: scopes.funcs, modules, frames: scopes.frames, stacks, scopes: scopes.tree, metrics, side };
+    return { format: 'rustscope', name: title, opensOn: metrics[0]?.info.id ?? '', strings: this.strings, funcs: scopes.funcs, modules, frames: scopes.frames, stacks, scopes: scopes.tree, metrics, side };
   }
 
   /** An index column as integers; `allowed` and above, or below -1, is damage. */

@@ -84,7 +84,7 @@ async function addSampled(profile: JsonObject, t: Target, work: Work): Promise<v
     if (!Number.isFinite(weight)) throw damaged(`weight ${s} is no number`);
     let node = -1;
     for (let f = 0; f < stack.length; f++) node = t.build.node(node, t.frameAt(stack[f] as number));
-    if (node >= 0 && weight !== 0) t.build.add(t.metric, node, weight * t.scale, at * t.ms - t.beginMs, t.thread);
+    if (node >= 0 && weight !== 0) addSpan(t, node, at, at + weight);
     at += weight;
     if ((s & 255) === 0 && work.due) await work.tick(s / samples.length);
   }
@@ -121,6 +121,8 @@ async function addEvented(profile: JsonObject, t: Target, work: Work): Promise<n
   return unmatched;
 }
 
+/** Of a unit that is no time it is a value without one. */
 function addSpan(t: Target, node: number, from: number, to: number): void {
-  t.build.add(t.metric, node, (to - from) * t.scale, from * t.ms - t.beginMs, t.thread);
+  if (t.ms > 0) t.build.addSpan(t.metric, node, (to - from) * t.scale, from * t.ms - t.beginMs, to * t.ms - t.beginMs, t.thread);
+  else t.build.add(t.metric, node, (to - from) * t.scale, 0, t.thread);
 }

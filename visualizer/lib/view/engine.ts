@@ -60,6 +60,7 @@ export class Engine {
       })),
       files: this.files,
       metrics: profile.metrics.map((m) => m.info),
+      opensOn: profile.opensOn,
       side: profile.side,
     };
   }
@@ -252,7 +253,7 @@ export class Engine {
   /** When a function, crate or module was on the stack: its total per bucket of the metric. */
   hotWindows(metricId: string, group: 'function' | 'crate' | 'module', key: number): HotWindows {
     const metric = this.needMetric(metricId);
-    const rows = metric.rows;
+    const rows = metric.info.windowed ? metric.rows : null;
     if (!rows) return { intervalMs: 0, values: new Float64Array(0) };
     const source = this.source(metric.info.tree);
     const column = group === 'function' ? null : group === 'crate' ? this.funcs.crate : this.funcs.module;
@@ -272,7 +273,7 @@ export class Engine {
 
   /** Functions by CPU and allocation paths by net bytes inside a window. */
   spikeCause(window: TimeWindow, limit = 5): SpikeCause {
-    const cpu = this.metric('cpu') ?? this.profile.metrics.find((m) => m.rows) ?? null;
+    const cpu = this.metric('cpu') ?? this.profile.metrics.find((m) => m.info.windowed) ?? null;
     const functions: RankedName[] = [];
     if (cpu?.rows) {
       const tree = this.tree({ ...PLAIN, metric: cpu.info.id }, 'top-down', null);

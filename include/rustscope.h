@@ -343,7 +343,10 @@ RUSTSCOPE_API void rustscope_counter(const char *name, double value);
 
 /* ---- results: all of them while other threads run --------------------------------------------------------------- */
 
-/* Forget what was measured; scopes that are open now are not recorded. */
+/*
+ * Forget what was measured, the timeline's events too; scopes that are open now are not recorded. What was said of the
+ * run and its places stays: session name, tags, labels, budgets, options, and the points of rustscope_mark().
+ */
 RUSTSCOPE_API void rustscope_reset(void);
 
 /* The figures up to now, or NULL without memory. Freed by rustscope_snapshot_free(). */

@@ -197,6 +197,7 @@ void rustscope_reset(void)
     rs_init();
     atomic_fetch_add_explicit(&resets, 1, memory_order_release);
     rs_state_renew();
+    rs_timeline_forget();
 }
 
 static void set_paused(bool on)

@@ -57,6 +57,24 @@ void rs_timeline_forked(void)
     atomic_store_explicit(&current, NULL, memory_order_relaxed);
 }
 
+static void forget(struct ring *ring)
+{
+    atomic_store_explicit(&ring->taken, 0, memory_order_relaxed);
+    for (uint64_t i = 0; i < ring->size; i++)
+        RS_STORE_(ring->events[i].ticket, 0);
+}
+
+void rs_timeline_forget(void)
+{
+    struct ring *ring;
+
+    rs_lock_take(&lock);
+    ring = atomic_load_explicit(&current, memory_order_relaxed);
+    if (ring)
+        forget(ring);
+    rs_lock_drop(&lock);
+}
+
 int rustscope_timeline_enable(size_t max_events)
 {
     struct ring *ring;
@@ -79,9 +97,7 @@ int rustscope_timeline_enable(size_t max_events)
             atomic_store_explicit(&current, ring, memory_order_release);
         }
     } else if (max_events) {
-        atomic_store_explicit(&ring->taken, 0, memory_order_relaxed);
-        for (uint64_t i = 0; i < ring->size; i++)
-            RS_STORE_(ring->events[i].ticket, 0);
+        forget(ring);
     }
     if (!rc)
         atomic_store_explicit(&active, max_events > 0, memory_order_relaxed);
@@ -102,7 +118,8 @@ static bool read_event(const struct ring *ring, uint64_t i, struct event *out)
     return out->ticket && RS_LOAD_(e->ticket) == out->ticket && out->site;
 }
 
-/* Sorts by begin, longer first among equals, so that parents precede their children. Heapsort: no memory, no worst case. */
+/* Sorts by begin, longer first among equals, so that parents precede their children. Heapsort: no memory, no worst
+ * case. */
 static bool comes_after(const struct event *a, const struct event *b)
 {
     return a->start_ticks != b->start_ticks ? a->start_ticks > b->start_ticks : a->end_ticks < b->end_ticks;

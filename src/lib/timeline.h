@@ -10,5 +10,7 @@
  */
 bool rs_timeline_active(void);
 void rs_timeline_add(uint32_t site, uint32_t tid, uint64_t start_ticks, uint64_t end_ticks);
+/* What is in it counts no more. */
+void rs_timeline_forget(void);
 /* In a forked child: nothing happened yet. */
 void rs_timeline_forked(void);

@@ -788,6 +788,37 @@ START_TEST(the_timeline_is_off_until_asked_for_and_in_order)
 }
 END_TEST
 
+START_TEST(a_reset_forgets_the_timeline_too)
+{
+    char path[] = "/tmp/rs-timeline-XXXXXX", line[512];
+    unsigned lines = 0;
+    uint64_t dropped;
+    FILE *file;
+    int fd = mkstemp(path);
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert_int_eq(rustscope_timeline_enable(4), 0);
+    for (int i = 0; i < 10; i++)
+        leaf();
+    rustscope_reset();
+    {
+        RS_PROFILE("after the reset");
+    }
+    ck_assert_int_eq(rustscope_timeline_write(path, RUSTSCOPE_TIMELINE_NDJSON, &dropped), 0);
+    ck_assert_int_eq(rustscope_timeline_enable(0), 0);
+    file = fopen(path, "r");
+    while (fgets(line, sizeof(line), file)) {
+        ck_assert_ptr_nonnull(strstr(line, "after the reset"));
+        lines++;
+    }
+    fclose(file);
+    unlink(path);
+    ck_assert_uint_eq(lines, 1);
+    ck_assert_uint_eq(dropped, 0);
+}
+END_TEST
+
 START_TEST(unreasonable_arguments_are_refused)
 {
     char tag[16];
@@ -818,6 +849,6 @@ SUITE("lib scopes", calls_are_counted_exactly, figures_are_in_order, self_is_tot
       longjmp_leaves_scopes_behind_without_harm, an_error_loop_around_longjmp_keeps_its_paths, handlers_may_have_scopes,
       handlers_on_their_own_stack_nest_like_others, first_uses_in_a_handler_are_recorded_or_skipped_and_counted,
       errno_is_left_alone, a_forked_child_starts_from_zero, handles_end_elsewhere, assertions_answer_in_a_sentence,
-      a_failed_assertion_ends_the_program, the_clock_is_described, the_timeline_is_off_until_asked_for_and_in_order,
+      a_failed_assertion_ends_the_program, the_clock_is_described, the_timeline_is_off_until_asked_for_and_in_order, a_reset_forgets_the_timeline_too,
       unreasonable_arguments_are_refused,
       call_paths_are_bounded) /* last: without a fork per test, its thread has no room for paths any more */

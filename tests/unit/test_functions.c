@@ -311,6 +311,70 @@ START_TEST(instrumented_functions_stay_and_join_their_sampled_half)
 }
 END_TEST
 
+START_TEST(cpp_names_join_their_symbols)
+{
+    static const struct {
+        const char *name, *symbol;
+        bool same;
+    } cases[] = {
+        {"work", "work(int, char const*)", true},
+        {"shop::cart::add", "shop::cart::add(std::string const&) const", true},
+        {"shop::add", "int shop::add<int>(int, char const*)", true},
+        {"shop::cart<T>::add", "shop::cart<int>::add(int)", false}, /* whose is it? T may be anything */
+        {"{anonymous}::work", "(anonymous namespace)::work(int)", true},
+        {"work", "work", true},
+        {"work", "shop::work(int)", false},
+        {"work", "working(int)", false},
+        {"work", "run(work(*)(int))", false},
+        {"work", "std::vector<work(int)>::size()", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct function *own = calloc(1, sizeof(*own));
+
+        set_up();
+        sample(user(-1, cases[i].symbol), 0, 250);
+        own->name = strings_add_str(&s->strings, cases[i].name);
+        own->source = FUNCTION_INSTRUMENTED;
+        own->figures.calls = 200;
+        s->functions = own;
+        s->function_count = 1;
+        for (int again = 0; again < 2; again++) {
+            functions_compute(s, &always);
+            ck_assert_msg(s->function_count == (cases[i].same ? 1 : 2), "%s and %s", cases[i].name, cases[i].symbol);
+            ck_assert_int_eq(function(cases[i].symbol)->source, cases[i].same ? FUNCTION_BOTH : FUNCTION_SAMPLED);
+        }
+        session_free(s);
+    }
+}
+END_TEST
+
+START_TEST(of_overloads_the_one_whose_top_the_scope_is_at_is_joined)
+{
+    struct function *own = calloc(2, sizeof(*own));
+    uint32_t first = 0, second = 0;
+
+    set_up();
+    sample(user(-1, "work(int)"), 0, 100);
+    sample(user(-1, "work(double)"), 0, 200);
+    first = s->tree.frames[0].line;
+    second = s->tree.frames[1].line;
+    for (int i = 0; i < 2; i++)
+        own[i] = (struct function){.name = strings_add_str(&s->strings, "work"),
+                                   .file = strings_add_str(&s->strings, "a.c"),
+                                   .line = (i ? second : first) - 2,
+                                   .source = FUNCTION_INSTRUMENTED,
+                                   .figures.calls = i ? 22 : 11};
+    s->functions = own;
+    s->function_count = 2;
+    functions_compute(s, &always);
+    ck_assert_uint_eq(s->function_count, 2);
+    ck_assert_uint_eq(function("work(int)")->figures.calls, 11);
+    ck_assert_uint_eq(function("work(double)")->figures.calls, 22);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(rust_names_of_generic_functions_join_their_symbols)
 {
     static const struct {
@@ -410,5 +474,6 @@ SUITE("functions", self_adds_up_to_a_hundred_and_total_holds_what_is_called, rec
       a_window_counts_only_what_lies_in_it, a_spike_of_one_process_names_what_ran_in_it,
       events_and_seconds_get_their_top_functions, long_sessions_keep_to_six_hundred_snapshots,
       rollups_count_their_functions_and_allocations, instrumented_functions_stay_and_join_their_sampled_half,
+      cpp_names_join_their_symbols, of_overloads_the_one_whose_top_the_scope_is_at_is_joined,
       rust_names_of_generic_functions_join_their_symbols, a_session_without_samples_has_no_functions,
       functions_beyond_the_bound_are_counted, windows_are_seconds_or_marks)

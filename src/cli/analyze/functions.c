@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "core/path.h"
 
 enum { TOP_OF_EVENT = 10, TOP_OF_HOTSPOT = 5 };
 enum { HOTSPOT_MIN_NS = 1000000000 };
@@ -428,6 +429,72 @@ static bool is_rust_name_of(const char *name, const char *symbol)
     return !*symbol;
 }
 
+/* Behind NAME at the start of SYMBOL; NULL when it does not begin so. Compilers and demanglers differ in one word. */
+static const char *behind_cpp_name(const char *name, const char *symbol)
+{
+    static const char compilers[] = "{anonymous}", demanglers[] = "(anonymous namespace)";
+
+    while (*name) {
+        if (!strncmp(name, compilers, sizeof(compilers) - 1) && !strncmp(symbol, demanglers, sizeof(demanglers) - 1)) {
+            name += sizeof(compilers) - 1;
+            symbol += sizeof(demanglers) - 1;
+        } else if (*name++ != *symbol++) {
+            return NULL;
+        }
+    }
+    return symbol;
+}
+
+/*
+ * Is NAME, as a C++ compiler tells it to the library, less return type and arguments, that of SYMBOL? A template's
+ * symbol begins with the return type: `shop::add` is `int shop::add<int>(int, char const*)`.
+ */
+static bool is_cpp_name_of(const char *name, const char *symbol)
+{
+    int depth = 0;
+
+    for (const char *at = symbol; *at && *name; at++) {
+        const char *rest = depth || (at > symbol && !is_one_of(at[-1], " *&")) ? NULL : behind_cpp_name(name, at);
+
+        if (rest && *rest == '<') {
+            rest = after_argument(rest + 1, '>');
+            rest = *rest ? rest + 1 : rest;
+        }
+        if (rest && *rest == '(')
+            return true;
+        depth += is_one_of(*at, "<([{") ? 1 : is_one_of(*at, ">)]}") ? -1 : 0;
+    }
+    return false;
+}
+
+/*
+ * The sampled C++ function that a scope of its own name is in. Of overloads it is the one whose sampled line comes
+ * soonest behind the scope's, which stands at a function's top.
+ */
+static struct function *sampled_cpp_half(const struct session *s, struct function *list, size_t count,
+                                         const struct function *instrumented)
+{
+    const char *name = strings_get(&s->strings, instrumented->name);
+    const char *file = rs_path_base(strings_get(&s->strings, instrumented->file));
+    struct function *found = NULL;
+    bool several = false, by_line = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct function *f = &list[i];
+        bool behind;
+
+        if (f->source != FUNCTION_SAMPLED || !is_cpp_name_of(name, strings_get(&s->strings, f->name)))
+            continue;
+        behind =
+            f->line && f->line >= instrumented->line && !strcmp(rs_path_base(strings_get(&s->strings, f->file)), file);
+        several |= found != NULL;
+        if (!found || (behind && (!by_line || f->line < found->line)))
+            found = f;
+        by_line |= behind;
+    }
+    return several && !by_line ? NULL : found;
+}
+
 static struct function *sampled_half(const struct session *s, struct function *list, size_t count,
                                      const struct function *instrumented)
 {
@@ -439,7 +506,7 @@ static struct function *sampled_half(const struct session *s, struct function *l
             (list[i].name == instrumented->name ||
              (generic && is_rust_name_of(name, strings_get(&s->strings, list[i].name)))))
             return &list[i];
-    return NULL;
+    return sampled_cpp_half(s, list, count, instrumented);
 }
 
 /* What instrumentation measured stays; where the function was sampled too, both are one entry. */

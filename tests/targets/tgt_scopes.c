@@ -18,7 +18,7 @@ static void spin_ms(unsigned ms)
     clock_gettime(CLOCK_MONOTONIC, &start);
     do
         clock_gettime(CLOCK_MONOTONIC, &now);
-    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < (long)ms);
+    while ((now.tv_sec - start.tv_sec) * 1000000000ll + (now.tv_nsec - start.tv_nsec) < ms * 1000000ll);
 }
 
 __attribute__((noinline)) void hot_function(unsigned ms)

@@ -56,6 +56,7 @@ def test_a_random_tree_is_what_it_says_of_itself(record, target, tmp_path, seed,
         made = summary["total_allocations"]
         assert truth["allocations"] <= made <= truth["allocations"] + 20 * truth["processes"]
     assert abs(sum(p["cpu_ms"] for p in session["processes"]) - summary["cpu_ms"]) < 0.1
+    assert len({(p["pid"], p["image"]) for p in session["processes"]}) == len(session["processes"])
 
 
 # -- one figure from one definition ------------------------------------------------------------------------------
@@ -106,3 +107,29 @@ def test_a_process_that_outlives_its_parent_is_one_entry(record, target):
         session = record(["--no-tui", *options], [target("children"), "orphan"]).session
         assert len(session["processes"]) == 2
         assert [p["parent"] for p in session["processes"]] == [-1, 0]
+
+
+CHAINS = {
+    "env": ["env"],
+    "nice": ["nice"],
+    "shell": ["sh", "-c", 'exec "$0" "$@"'],
+    "twice": ["env", "nice"],
+    "four": ["sh", "-c", 'exec env nice "$0" "$@"'],
+}
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stacks"]], ids=["all", "shim"])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_program_that_others_exec_at_once_has_its_own_figures(record, target, chain, options):
+    """Execs within a millisecond: every image says hello, and no look sees but the last."""
+    command = [*CHAINS[chain], target("grow"), "malloc"]
+    session = record(["--no-tui", *options], command).session
+    images = sorted(session["processes"], key=lambda p: p["image"])
+    assert [p["image"] for p in images] == list(range(len(images)))
+    assert len(images) == 1 + sum(word in ("env", "nice", "sh") for word in " ".join(CHAINS[chain]).split())
+    program = images[-1]
+    assert program["exe"] == target("grow") and program["argv"] == command[-2:]
+    assert program["heap_peak_mb"] >= 10 and program["anon_peak_mb"] >= 10
+    for other in images[:-1]:
+        assert other["exe"] != program["exe"] and other["heap_peak_mb"] < 1
+    assert not [w for w in session["diagnostics"]["warnings"] if "through malloc" in w]

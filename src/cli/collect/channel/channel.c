@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "collect/channel/claims.h"
 #include "collect/channel/reader.h"
 #include "collect/channel/shim_check.h"
 #include "collect/channel/slab.h"
@@ -218,28 +219,6 @@ void channel_on_record(struct channel *ch, unsigned first, unsigned last, channe
 
 /* ---- processes ---- */
 
-static bool is_claimed(const struct channel *ch, int32_t process, const struct image *except)
-{
-    for (size_t i = 0; i < ch->reader.image_count; i++) {
-        const struct image *other = ch->reader.images[i];
-
-        if (other != except && other->process == process && other->has_shim == except->has_shim)
-            return true;
-    }
-    return false;
-}
-
-/* A record of the pid that no other image of this kind has taken; the newest. */
-static int32_t unclaimed_process(const struct channel *ch, const struct image *image)
-{
-    const struct session *s = ch->session;
-
-    for (size_t i = s->process_count; i-- > 0;)
-        if (s->processes[i].pid == (int)image->pid && !is_claimed(ch, (int32_t)i, image))
-            return (int32_t)i;
-    return -1;
-}
-
 static void set_command_line(struct session *s, struct process *p, const struct image *image)
 {
     size_t argc = 0;
@@ -259,38 +238,16 @@ static void set_command_line(struct session *s, struct process *p, const struct 
         p->name = strings_add_str(&s->strings, rs_path_base(image->argv));
 }
 
-/*
- * Finds the session's record for an image that has said hello. The sampler is told first, so that it makes one while
- * the process lives; a process that has gone already gets one here.
- */
 static void announce(struct channel *ch, struct image *image)
 {
     struct session *s = ch->session;
-    uint64_t at_ns = session_at(s, image->start_ns);
-    int32_t process = unclaimed_process(ch, image);
 
     image->announced = true;
-    if (process < 0 && ch->options.sampler && !image->ended) {
-        if (session_find_process(s, (int)image->pid, at_ns) >= 0)
-            sampler_execed(ch->options.sampler, (pid_t)image->pid, image->start_ns);
-        else
-            sampler_forked(ch->options.sampler, (pid_t)image->ppid, (pid_t)image->pid, image->start_ns);
-        process = unclaimed_process(ch, image);
-    }
-    if (process < 0) {
-        for (size_t i = s->process_count; i-- > 0 && process < 0;)
-            if (s->processes[i].pid == (int)image->pid)
-                process = (int32_t)session_exec_process(s, (uint32_t)i, at_ns);
-        if (process < 0)
-            process = (int32_t)session_add_process(s, (int)image->pid, session_find_process(s, (int)image->ppid, at_ns),
-                                                   at_ns);
-    }
-    image->process = process;
-    if (!s->processes[process].started)
-        s->processes[process].started = image->start_ticks;
-    set_command_line(s, &s->processes[process], image);
+    image->process =
+        claim_record(s, ch->options.sampler, ch->reader.images, ch->reader.image_count, image);
+    set_command_line(s, &s->processes[image->process], image);
     if (image->has_shim)
-        s->processes[process].shim = SHIM_LOADED;
+        s->processes[image->process].shim = SHIM_LOADED;
 }
 
 static void announce_new(struct channel *ch)

@@ -293,6 +293,14 @@ void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns)
         watched_new_image(sampler, w, &stat, mono_ns);
 }
 
+void sampler_is_now(struct sampler *sampler, pid_t pid, uint32_t index)
+{
+    struct watched *w = watched_find(sampler, pid);
+
+    if (w && sampler->session->processes[index].image > sampler->session->processes[w->index].image)
+        watched_move_to(sampler, w, index, rs_clock_mono_ns());
+}
+
 bool sampler_any_alive(const struct sampler *sampler)
 {
     return sampler->alive > 0;

@@ -52,6 +52,8 @@ int32_t sampler_watch(struct sampler *sampler, pid_t pid, enum sampler_origin or
  */
 void sampler_forked(struct sampler *sampler, pid_t parent, pid_t pid, uint64_t mono_ns);
 void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns);
+/* What runs in PID now is the session's record INDEX: of an exec that no look showed. Ignored when it knows better. */
+void sampler_is_now(struct sampler *sampler, pid_t pid, uint32_t index);
 
 /* One reading of everything that is due. EXPIRATIONS is the timer's: 1 when on time. */
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations);

@@ -368,16 +368,22 @@ void sampler_forked(struct sampler *sampler, pid_t parent, pid_t pid, uint64_t m
     w->tails.count++;
 }
 
+void watched_move_to(struct sampler *sampler, struct watched *w, uint32_t index, uint64_t now_ns)
+{
+    episodes_end_memory(sampler, w);
+    memory_spike_reset(&w->spike);
+    memory_spike_update(&w->spike, now_ns, 0, sampler->options.spike_mem_bytes);
+    w->index = index;
+    if (w->os)
+        threads_exec(sampler, w, now_ns);
+}
+
 void watched_new_image(struct sampler *sampler, struct watched *w, const struct os_stat *stat, uint64_t now_ns)
 {
     struct session *s = sampler->session;
 
-    episodes_end_memory(sampler, w);
-    memory_spike_reset(&w->spike);
-    memory_spike_update(&w->spike, now_ns, 0, sampler->options.spike_mem_bytes);
-    w->index = session_exec_process(s, w->index, session_at(s, now_ns));
+    watched_move_to(sampler, w, session_exec_process(s, w->index, session_at(s, now_ns)), now_ns);
     w->image = stat->image;
-    threads_exec(sampler, w, now_ns);
     describe_image(s, w, stat);
 }
 

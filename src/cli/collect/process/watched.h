@@ -92,6 +92,8 @@ void watched_close(struct sampler *sampler, struct watched *w);
 enum os_reading watched_read_memory(struct watched *w);
 /* Another program runs in it now. */
 void watched_new_image(struct sampler *sampler, struct watched *w, const struct os_stat *stat, uint64_t now_ns);
+/* The session's record INDEX is what runs in it now. */
+void watched_move_to(struct sampler *sampler, struct watched *w, uint32_t index, uint64_t now_ns);
 /* Watches the children that thread TID of process AT forked. May move sampler->watched. */
 void watched_find_children(struct sampler *sampler, size_t at, pid_t tid, uint64_t now_ns);
 /* CPU time that process INDEX of the session used since the last tick. */

@@ -161,18 +161,42 @@ def test_one_run_a_side_is_no_test(compared, edited):
 @pytest.mark.parametrize("change, words", [
     (lambda s: s["meta"].update(cpu_model="Another CPU 3000"), "processors differ"),
     (lambda s: s["meta"].update(cpu_cores=64), "2 and 64 processors"),
+    (lambda s: s["meta"].update(fitness={"others_cpu_pct": 40.0, "steal_pct": 25.0}), "Others took 65 % of the machine"),
     (lambda s: s["meta"].update(host_arch="aarch64"), "aarch64"),
     (lambda s: s["meta"].update(stack_rate_hz=97), "same options"),
     (lambda s: s["diagnostics"].update(alloc_backend="none"), "same options"),
 ])  # fmt: skip
 def test_what_is_not_fit_is_said_and_exits_with_3(compare, compared, edited, change, words):
-    other = edited("other.json", change)
-    answer = compared(SHOP, other)
+    quiet = edited("quiet.json", lambda s: s["meta"].update(fitness={"others_cpu_pct": 1.5, "steal_pct": 0.0}))
+    other = edited("other.json", lambda s: (s["meta"].update(fitness={"others_cpu_pct": 2.0, "steal_pct": 0.0}), change(s)))
+    answer = compared(quiet, other)
     assert answer["status"] == 3
     assert words in " ".join(answer["unfit"])
     times = [f for f in answer["figures"] if f["unit"] == "ns"]
     assert times and all(f["verdict"] in ("not comparable", "new", "gone") for f in times)
-    assert words in re.sub(r"\s+", " ", compare(SHOP, other).stdout)
+    assert words in re.sub(r"\s+", " ", compare(quiet, other).stdout)
+
+
+def test_runs_in_turns_on_a_busy_machine_are_compared(compared, edited, tmp_path):
+    """The load hit both alike: it is a note."""
+    busy = {"others_cpu_pct": 45.0, "steal_pct": 5.0}
+    scaled_runs(edited, "base", NOISE, lambda s: s["meta"].update(fitness=busy))
+    scaled_runs(edited, "new", [1.12 * f for f in NOISE], lambda s: s["meta"].update(fitness=busy))
+    answer = compared("--base", tmp_path / "base", "--new", tmp_path / "new")
+    assert answer["status"] == 1 and answer["unfit"] == []
+    assert any("50 % of the machine" in note for note in answer["notes"])
+
+
+def test_a_recording_tells_what_others_did(record, target):
+    """Beside a program that spins on one processor of N: a part of 1/N at the least, unless the machine has many."""
+    spinner = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+    try:
+        session = record(["--no-stacks", "--no-alloc"], ["sleep", "1.5"]).session
+    finally:
+        spinner.kill()
+        spinner.wait()
+    assert 100 >= session["meta"]["fitness"]["others_cpu_pct"] >= 0.5 * 100 / session["meta"]["cpu_cores"]
+    assert session["meta"]["fitness"]["steal_pct"] >= 0
 
 
 def test_other_programs_are_not_compared(compared):

@@ -160,7 +160,28 @@ START_TEST(children_are_listed_one_by_one)
 }
 END_TEST
 
+START_TEST(the_machines_first_line_is_its_cpu_time)
+{
+    /* user nice system idle iowait irq softirq steal guest guest_nice */
+    static const char text[] = "cpu  100 20 30 4000 50 6 7 80 90 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+    struct proc_machine machine;
+    char copy[sizeof(text)];
+
+    ck_assert_int_eq(proc_machine_parse(text, sizeof(text) - 1, &machine), 0);
+    ck_assert_uint_eq(machine.busy_ticks, 163);
+    ck_assert_uint_eq(machine.steal_ticks, 80);
+    ck_assert_uint_eq(machine.all_ticks, 4293);
+    for (size_t len = 0; len < 28; len++) { /* up to seven numbers */
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+        ck_assert_int_eq(proc_machine_parse(copy, len, &machine), -EINVAL);
+    }
+    ck_assert_int_eq(proc_machine_parse("intr 1 2", 8, &machine), -EINVAL);
+}
+END_TEST
+
 SUITE("proc_parse", any_comm_is_found_between_its_parentheses, a_stat_that_is_cut_off_is_refused_and_never_overrun,
       statm_io_schedstat_and_smaps_rollup_give_their_fields, a_status_tells_the_process_and_its_innermost_pid,
       a_sleeping_thread_tells_where_its_stack_is, the_model_of_the_first_cpu_is_found,
-      the_caught_signals_are_read_from_status, children_are_listed_one_by_one)
+      the_caught_signals_are_read_from_status, children_are_listed_one_by_one,
+      the_machines_first_line_is_its_cpu_time)

@@ -209,3 +209,22 @@ bool proc_children_next(const char **text, int *pid)
     *pid = (int)number;
     return true;
 }
+
+int proc_machine_parse(const char *text, size_t len, struct proc_machine *out)
+{
+    enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
+    uint64_t ticks[FIELDS] = {0};
+    const char *p = text + 4;
+
+    if (len < 5 || memcmp(text, "cpu ", 4) != 0)
+        return -EINVAL;
+    for (int i = 0; i < FIELDS; i++)
+        if (!next_number(&p, &ticks[i]))
+            return -EINVAL;
+    *out = (struct proc_machine){
+        .busy_ticks = ticks[USER] + ticks[NICE] + ticks[SYSTEM] + ticks[IRQ] + ticks[SOFTIRQ],
+        .steal_ticks = ticks[STEAL],
+    };
+    out->all_ticks = out->busy_ticks + out->steal_ticks + ticks[IDLE] + ticks[IOWAIT];
+    return 0;
+}

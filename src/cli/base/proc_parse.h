@@ -57,5 +57,13 @@ int proc_syscall_parse(const char *text, size_t len, uint64_t *sp, uint64_t *pc)
 /* The "model name" of the first CPU in cpuinfo: a part of TEXT, *NAME_LEN long. Absent on some architectures. */
 int proc_cpuinfo_model(const char *text, size_t len, const char **name, size_t *name_len);
 
+/* The CPU time of the whole machine since boot, from the first line of /proc/stat. A guest's time is in user already. */
+struct proc_machine {
+    uint64_t busy_ticks;  /* user, nice, system, irq, softirq */
+    uint64_t steal_ticks; /* taken by the host for others */
+    uint64_t all_ticks;   /* with idle and iowait */
+};
+int proc_machine_parse(const char *text, size_t len, struct proc_machine *out);
+
 /* The next pid of a task/TID/children text; *TEXT moves behind it. False at the end. */
 bool proc_children_next(const char **text, int *pid);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "file/reader.h"
 
+#include <math.h>
+
 #include "base/alloc.h"
 
 /* What was run, where and how, and the totals that stand nowhere else. */
@@ -9,6 +11,7 @@ static int read_meta_object(struct session_reader *r, const cJSON *o)
 {
     struct session_meta *m = &r->s->meta;
     const cJSON *clock = cJSON_GetObjectItemCaseSensitive(o, "clock");
+    const cJSON *fitness = cJSON_GetObjectItemCaseSensitive(o, "fitness");
     const cJSON *label;
     double duration_sec = item_number(o, "duration_sec", 0);
 
@@ -24,6 +27,8 @@ static int read_meta_object(struct session_reader *r, const cJSON *o)
     m->cpu_model = item_text(r, o, "cpu_model");
     m->version = item_text(r, o, "rustscope_version");
     m->cpu_cores = (unsigned)item_int32(o, "cpu_cores", 0);
+    m->others_cpu_pct = item_number(fitness, "others_cpu_pct", NAN);
+    m->steal_pct = item_number(fitness, "steal_pct", NAN);
     m->rate_hz = (unsigned)item_int32(o, "rate_hz", 0);
     m->stack_rate_hz = (unsigned)item_int32(o, "stack_rate_hz", 0);
     m->pid = item_int32(o, "pid", 0);

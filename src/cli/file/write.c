@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "file/session_file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,13 @@ static void write_meta(struct writer *w)
     kv_name(w, "host_kernel", m->host_kernel);
     kv_name(w, "cpu_model", m->cpu_model);
     rs_json_kv_uint(j, "cpu_cores", m->cpu_cores);
+    if (!isnan(m->others_cpu_pct)) {
+        rs_json_key(j, "fitness");
+        rs_json_object_begin(j);
+        rs_json_kv_double(j, "others_cpu_pct", m->others_cpu_pct, 2);
+        rs_json_kv_double(j, "steal_pct", m->steal_pct, 2);
+        rs_json_object_end(j);
+    }
     rs_json_kv_uint(j, "rate_hz", m->rate_hz);
     rs_json_kv_uint(j, "stack_rate_hz", m->stack_rate_hz);
     rs_json_kv_str(j, "stop_reason", rs_word(WORDS_STOP_REASON, m->stop_reason));

@@ -44,6 +44,7 @@ struct recording {
     struct loop_watch *tick_timer;
     struct tui *tui;   /* NULL without a live screen */
     int failed_status; /* of recording_start() */
+    struct host_load load; /* when measuring began */
     bool exited;
     int wait_status;
     struct rusage usage;
@@ -263,6 +264,7 @@ static void start_measuring(struct recording *r, enum sampler_origin origin)
 
     r->session->start_mono_ns = now_ns;
     r->session->start_unix_ms = unix_ms_now();
+    r->load = host_load_now();
     if (r->sampler)
         watch_processes(r, origin, now_ns);
     if (r->options->duration_sec > 0)
@@ -469,6 +471,8 @@ void recording_finish(struct recording *r)
     describe_end(r);
     sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
                    r->exited && !r->options->delay_sec ? &r->usage : NULL);
+    if (r->load.machine.all_ticks)
+        host_describe_load(r->session, &r->load);
     channel_finish(r->channel);
     if (r->scopes)
         scopes_finish(r->scopes);

@@ -32,6 +32,8 @@ struct session *session_new(uint64_t start_mono_ns, int64_t start_unix_ms)
     s->start_mono_ns = start_mono_ns;
     s->start_unix_ms = start_unix_ms;
     s->meta.exit_code = -1;
+    s->meta.others_cpu_pct = NAN;
+    s->meta.steal_pct = NAN;
     s->diagnostics.overhead_pct = NAN;
     s->diagnostics.cli_cpu_pct = NAN;
     series_init(&s->timeline, interval_ns, TIMELINE_POINTS, METRIC_COUNT, metric_merge);

@@ -58,6 +58,8 @@ struct session_meta {
     int exit_code;   /* -1: none */
     int exit_signal; /* 0: none */
     bool redacted;
+    /* While it was recorded, in percent of the whole machine: the CPU that others used, and what its host took. NaN unknown */
+    double others_cpu_pct, steal_pct;
 };
 
 /* One image: an exec starts a new one under the same pid. */

@@ -40,8 +40,8 @@ struct run_facts run_facts_of(const struct session *s, const char *path, struct 
         .stacks = s->diagnostics.stack_backend,
         .samples = s->diagnostics.stack_samples,
         .start_unix_ms = s->start_unix_ms,
-        .others_pct = NAN,
-        .steal_pct = NAN,
+        .others_pct = m->others_cpu_pct,
+        .steal_pct = m->steal_pct,
     };
 
     for (size_t i = 0; i < s->tree.module_count; i++) {

@@ -5,13 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collect/channel/heap.h"
+#include "collect/channel/images.h"
 #include "collect/channel/slab.h"
 #include "core/wire.h"
 
 /*
  * From frames to a model of every process image: its modules, nodes, threads and heap. Knows nothing of the session;
- * channel.c carries the results over.
+ * carry.c and conclude.c take the results there. Its parts: images.h (what is known of each image), decode.h (records
+ * and frames), pages.h (the slab), levels.h (what happened in each 100 ms), ends.h (images that are over).
  *
  * What comes in is untrusted: lengths, ids and ticks are checked, garbage is counted and skipped, and every table has a
  * limit. Memory grows with live blocks, distinct stacks, threads and processes, never with events.
@@ -20,78 +21,6 @@
  * then the tick is closed, which is when peaks are looked for. So a peak is right to one tick however far behind the
  * reader is.
  */
-struct image_node {
-    uint32_t parent, module;
-    uint64_t address;
-    int32_t session_node; /* used by channel.c; READER_UNRESOLVED until it is known */
-    uint32_t site;        /* HEAP_NO_SITE until something was allocated */
-    bool defined;
-};
-enum { READER_UNRESOLVED = -2 };
-
-struct image_module {
-    uint64_t start, end, bias;
-    char *path; /* NULL: unknown; "": the program itself */
-};
-
-struct image_thread {
-    uint32_t serial, tid;
-    uint32_t session_thread; /* used by channel.c */
-    bool known;
-};
-
-struct leak_site {
-    uint64_t bytes, count;
-    uint32_t first_time, last_time;
-    uint64_t uncertain_count;
-};
-
-struct row_cell {
-    uint32_t site, thread; /* thread: index into image.threads */
-    int64_t bytes, count, net_bytes;
-};
-enum { ROW_CELLS = 1024 };
-
-struct image {
-    uint64_t id, parent_id;
-    uint32_t pid, ns_pid, ppid; /* pid as we see it */
-    uint64_t pid_ns, start_ticks, start_ns, end_ns;
-    char *exe;
-    char *argv; /* arguments with a NUL behind each */
-    size_t argv_bytes;
-    bool greeted; /* hello has come */
-    bool has_shim, has_lib;
-    bool ended;    /* the process has exited or is another image now */
-    bool draining; /* it had when this pass began: what is there is all there will be */
-    bool finished; /* everything was read; the heap has no blocks any more */
-    int pidfd;
-
-    struct image_node *nodes;
-    size_t node_count, node_cap; /* by id */
-    struct image_module *modules;
-    size_t module_count, module_cap;
-    struct image_thread *threads;
-    size_t thread_count, thread_cap;
-
-    struct heap heap;
-    struct leak_site *leaks; /* by site, once finished */
-    uint64_t peak_bytes;
-    uint64_t dropped_allocations, lost_frees, skipped, no_stack, truncated;
-    uint64_t outside_bytes, outside_peak_bytes; /* mapped outside malloc and still there, in the end too */
-    struct range {
-        uint64_t start, end;
-    } * outside; /* sorted, apart */
-    size_t outside_count, outside_cap;
-
-    struct row_cell *cells;
-    uint16_t *dirty;
-    size_t dirty_count;
-
-    /* used by channel.c */
-    int32_t process;
-    bool announced;
-};
-
 struct reader_row {
     uint32_t image, site, thread;
     uint32_t tick; /* any of the 100 ms that it is of */

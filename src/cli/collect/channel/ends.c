@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "collect/channel/ends.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "collect/channel/levels.h"
+#include "collect/channel/reader.h"
+#include "core/clock.h"
+
+struct leak_walk {
+    struct leak_site *sites;
+};
+
+static void add_leak(void *ctx, uint64_t address, uint64_t size, uint32_t site, uint32_t time, bool certain)
+{
+    struct leak_site *leak = &((struct leak_walk *)ctx)->sites[site];
+
+    (void)address;
+    if (!certain) {
+        leak->uncertain_count++;
+        return;
+    }
+    if (!leak->count || (int32_t)(time - leak->first_time) < 0)
+        leak->first_time = time;
+    if (!leak->count || (int32_t)(time - leak->last_time) > 0)
+        leak->last_time = time;
+    leak->bytes += size;
+    leak->count++;
+}
+
+void ends_image(struct reader *r, uint32_t index)
+{
+    struct image *image = r->images[index];
+    struct heap *heap = &image->heap;
+    struct leak_walk walk;
+
+    walk.sites = image->leaks = xcalloc(heap->site_count + 1, sizeof(*image->leaks));
+    heap_foreach(heap, add_leak, &walk);
+    levels_flush(r, index);
+    for (size_t i = 0; i < heap->site_count; i++)
+        if (heap->sites[i].peak_mark != r->peak_mark) {
+            heap->sites[i].peak_mark = r->peak_mark;
+            heap->sites[i].peak_bytes = heap->sites[i].live_bytes;
+        }
+    r->live_bytes -= heap->live_bytes;
+    r->outside_bytes -= image->outside_bytes;
+    heap_forget_blocks(heap);
+    image->end_ns = rs_clock_mono_ns();
+    image->finished = true;
+    if (image->pidfd >= 0)
+        close(image->pidfd);
+    image->pidfd = -1;
+}
+
+void ends_of_pass(struct reader *r)
+{
+    for (uint32_t i = 0; i < r->image_count; i++)
+        if (r->images[i]->draining && !r->images[i]->finished) {
+            levels_note(r);
+            ends_image(r, i);
+        }
+}
+
+void reader_wait(struct reader *r, int timeout_ms)
+{
+    struct epoll_event events[64];
+    int n = epoll_wait(r->epoll_fd, events, 64, timeout_ms);
+
+    for (int i = 0; i < n; i++) {
+        struct image *image = r->images[events[i].data.u32];
+
+        image->ended = true;
+        epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, image->pidfd, NULL);
+    }
+}

@@ -203,7 +203,7 @@ static void stream_set_time(struct stream *s, uint32_t tick, uint64_t clock_ns)
 }
 
 size_t decode_records(struct reader *r, struct stream *s, uint64_t *last, const char *bytes, size_t len,
-                     uint32_t until_tick)
+                      uint32_t until_tick)
 {
     struct event events[BATCH];
     size_t count = 0, at = 0;

@@ -12,8 +12,8 @@ bool decode_is_frame(const struct rs_frame_header *h);
 void decode_begin(struct reader *r, struct stream *s, const struct rs_frame_header *h);
 
 /*
- * Decodes records of one frame, LEN bytes, as far as UNTIL_TICK. *LAST is the address that the next packed record counts
- * from. Returns how many bytes are done. Records that cannot be are skipped with the rest of the frame.
+ * Decodes records of one frame, LEN bytes, as far as UNTIL_TICK. *LAST is the address that the next packed record
+ * counts from. Returns how many bytes are done. Records that cannot be are skipped with the rest of the frame.
  */
 size_t decode_records(struct reader *r, struct stream *s, uint64_t *last, const char *bytes, size_t len,
                       uint32_t until_tick);

@@ -2,8 +2,6 @@
 #include "collect/channel/ends.h"
 
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "collect/channel/levels.h"
@@ -50,9 +48,8 @@ void ends_image(struct reader *r, uint32_t index)
     heap_forget_blocks(heap);
     image->end_ns = rs_clock_mono_ns();
     image->finished = true;
-    if (image->pidfd >= 0)
-        close(image->pidfd);
-    image->pidfd = -1;
+    exits_forget(r->exits, image->exit_handle);
+    image->exit_handle = -1;
 }
 
 void ends_of_pass(struct reader *r)
@@ -66,13 +63,9 @@ void ends_of_pass(struct reader *r)
 
 void reader_wait(struct reader *r, int timeout_ms)
 {
-    struct epoll_event events[64];
-    int n = epoll_wait(r->epoll_fd, events, 64, timeout_ms);
+    uint32_t ended[64];
+    size_t count = exits_wait(r->exits, timeout_ms, ended, sizeof(ended) / sizeof(*ended));
 
-    for (int i = 0; i < n; i++) {
-        struct image *image = r->images[events[i].data.u32];
-
-        image->ended = true;
-        epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, image->pidfd, NULL);
-    }
+    for (size_t i = 0; i < count; i++)
+        r->images[ended[i]]->ended = true;
 }

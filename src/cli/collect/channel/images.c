@@ -5,10 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/proc_parse.h"
@@ -23,12 +20,11 @@ enum {
 
 /* ---- images ---- */
 
-void image_release(struct image *image)
+void image_release(struct reader *r, struct image *image)
 {
     for (size_t i = 0; i < image->module_count; i++)
         free(image->modules[i].path);
-    if (image->pidfd >= 0)
-        close(image->pidfd);
+    exits_forget(r->exits, image->exit_handle);
     heap_release(&image->heap);
     free(image->exe);
     free(image->argv);
@@ -80,7 +76,7 @@ static struct image *image_find(struct reader *r, uint64_t id, uint32_t *index)
         return NULL;
     image = xcalloc(1, sizeof(*image));
     image->id = id;
-    image->pidfd = -1;
+    image->exit_handle = -1;
     image->process = -1;
     image->start_ns = rs_clock_mono_ns();
     /* It may have begun while we were away, and we only read of it now. */
@@ -208,14 +204,10 @@ static uint32_t host_pid(uint32_t pid, uint64_t pid_ns)
 
 static void watch_process(struct reader *r, struct image *image, uint32_t index)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
-
-    image->pidfd = image->pid ? (int)syscall(SYS_pidfd_open, image->pid, 0) : -1;
-    if (image->pidfd < 0) {
-        image->ended = image->pid != 0; /* gone already */
+    if (!image->pid)
         return;
-    }
-    epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, image->pidfd, &event);
+    image->exit_handle = exits_watch(r->exits, (pid_t)image->pid, index);
+    image->ended |= image->exit_handle < 0; /* gone already */
 }
 
 /* An image of the same process that was there before has been replaced by exec. */

@@ -55,10 +55,10 @@ struct image {
     size_t argv_bytes;
     bool greeted; /* hello has come */
     bool has_shim, has_lib;
-    bool ended;    /* the process has exited or is another image now */
-    bool draining; /* it had when this pass began: what is there is all there will be */
-    bool finished; /* everything was read; the heap has no blocks any more */
-    int pidfd;
+    bool ended;      /* the process has exited or is another image now */
+    bool draining;   /* it had when this pass began: what is there is all there will be */
+    bool finished;   /* everything was read; the heap has no blocks any more */
+    int exit_handle; /* of exits.h; negative: nobody waits for its end */
 
     struct image_node *nodes;
     size_t node_count, node_cap; /* by id */
@@ -99,7 +99,7 @@ struct stream {
     uint32_t lost;
 };
 
-void image_release(struct image *image);
+void image_release(struct reader *r, struct image *image);
 
 /* The stream that FRAME is of, made if need be, with its image and thread. NULL: there are too many. */
 struct stream *image_stream(struct reader *r, const struct rs_frame_header *frame);

@@ -12,7 +12,7 @@
 #include "core/clock.h"
 
 enum {
-    IDLE_TICKS = 2, /* records of a tick are final when the clock is this far past it and the thread is in no hook */
+    IDLE_TICKS = 2,  /* records of a tick are final when the clock is this far past it and the thread is in no hook */
     GROW_EVERY = 64, /* pages read between two looks at how many are free */
 };
 

@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "collect/channel/decode.h"
@@ -26,7 +24,7 @@ void reader_init(struct reader *r, struct slab *slab)
 {
     memset(r, 0, sizeof(*r));
     r->slab = slab;
-    r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    r->exits = exits_new();
     r->pid_ns = own_pid_namespace();
     r->peak_mark = 1;
     pages_init(r);
@@ -35,12 +33,11 @@ void reader_init(struct reader *r, struct slab *slab)
 void reader_release(struct reader *r)
 {
     for (size_t i = 0; i < r->image_count; i++)
-        image_release(r->images[i]);
+        image_release(r, r->images[i]);
     for (size_t i = 0; i < r->stream_count; i++)
         free(r->streams[i]);
     pages_release(r);
-    if (r->epoll_fd >= 0)
-        close(r->epoll_fd);
+    exits_free(r->exits);
     free(r->images);
     free(r->streams);
     free(r->stream_slots);

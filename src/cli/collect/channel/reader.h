@@ -8,6 +8,7 @@
 #include "collect/channel/images.h"
 #include "collect/channel/slab.h"
 #include "core/wire.h"
+#include "system/exits.h"
 
 /*
  * From frames to a model of every process image: its modules, nodes, threads and heap. Knows nothing of the session;
@@ -44,7 +45,7 @@ struct reader_record {
 
 struct reader {
     struct slab *slab;
-    int epoll_fd;
+    struct exits *exits;
     uint32_t tick;      /* published last */
     uint32_t done_tick; /* closed last */
     uint64_t pid_ns;    /* ours */

@@ -45,7 +45,7 @@ void compare_github(FILE *out, const struct comparison *c)
         if (f->verdict != GATE_REGRESSED)
             continue;
         compare_title(f, title, sizeof(title));
-        compare_difference(f, difference, sizeof(difference));
+        compare_difference(f, f->next - f->base, difference, sizeof(difference));
         snprintf(message, sizeof(message), "%s: %s to %s (%s, 95 %% interval %s), %s a run",
                  gate_verdict_name(f->verdict), compare_value(f, f->base).s, compare_value(f, f->next).s,
                  compare_change(f).s, compare_interval(f).s, difference);

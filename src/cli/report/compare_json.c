@@ -138,7 +138,7 @@ static void put_blames(struct rs_json *j, const struct comparison *c)
             rs_json_kv_str(j, "kind", figure_kind_name(f->kind));
             rs_json_kv_str(j, "subject", compare_subject(f));
             rs_json_kv_str(j, "module", f->module);
-            rs_json_kv_double(j, "change", (isnan(f->next) ? 0 : f->next) - (isnan(f->base) ? 0 : f->base), 3);
+            rs_json_kv_double(j, "change", blame->list[k].change, 3);
             rs_json_kv_double(j, "error", f->error, 3);
             rs_json_kv_double(j, "share", blame->list[k].share, 6);
             rs_json_object_end(j);

@@ -75,7 +75,7 @@ static void put_blame(FILE *out, const struct blame *blame, size_t top)
             compare_signed(blame->total, blame->explained).s);
     for (size_t i = 0; i < blame->count && i < top; i++) {
         const struct figure *f = blame->list[i].figure;
-        double change = (isnan(f->next) ? 0 : f->next) - (isnan(f->base) ? 0 : f->base);
+        double change = blame->list[i].change;
 
         fprintf(out, "| %s", compare_signed(f, change).s);
         if (!isnan(f->error))

@@ -153,7 +153,7 @@ static void draw_blame(struct page *p, const struct blame *blame)
          compare_signed(blame->total, whole).s, compare_signed(blame->total, blame->explained).s);
     for (size_t i = 0; i < blame->count && i < p->options->top; i++) {
         const struct figure *f = blame->list[i].figure;
-        double change = (isnan(f->next) ? 0 : f->next) - (isnan(f->base) ? 0 : f->base);
+        double change = blame->list[i].change;
 
         canvas_text(p->canvas, p->row, 2, p->cols - 2 - ERROR_COLS - SHARE_COLS - 1, compare_subject(f), STYLE_NORMAL);
         if (isnan(f->error))

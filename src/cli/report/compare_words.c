@@ -98,10 +98,8 @@ struct fmt compare_interval(const struct figure *f)
     return text;
 }
 
-void compare_difference(const struct figure *f, char *out, size_t cap)
+void compare_difference(const struct figure *f, double change, char *out, size_t cap)
 {
-    double change = (isnan(f->next) ? 0 : f->next) - (isnan(f->base) ? 0 : f->base);
-
     snprintf(out, cap, "%s %s", compare_value(f, fabs(change)).s, change < 0 ? "less" : "more");
 }
 
@@ -216,7 +214,7 @@ void compare_sentence(const struct comparison *c, char *out, size_t cap)
     add_change(&s, f);
     blame = blame_of(c, f);
     if (blame) {
-        compare_difference(blame->list[0].figure, difference, sizeof(difference));
+        compare_difference(blame->list[0].figure, blame->list[0].change, difference, sizeof(difference));
         add(&s, ": %.200s %s %s a run", compare_subject(blame->list[0].figure),
             blame->list[0].figure->kind == FIGURE_FUNCTION ? "costs" : "makes", difference);
     }

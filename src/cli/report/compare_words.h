@@ -21,8 +21,8 @@ struct fmt compare_signed(const struct figure *f, double value);
 struct fmt compare_change(const struct figure *f);
 /* "+5.2 to +7.0 %", "-" without one. */
 struct fmt compare_interval(const struct figure *f);
-/* "41.2 ms more", "3.1 kB less". */
-void compare_difference(const struct figure *f, char *out, size_t cap);
+/* CHANGE in F's unit: "41.2 ms more", "3.1 kB less". */
+void compare_difference(const struct figure *f, double change, char *out, size_t cap);
 
 /* The first line: what happened, how much, who did it, and how sure the rest is. */
 void compare_sentence(const struct comparison *c, char *out, size_t cap);

@@ -11,9 +11,42 @@ enum {
     LEAST_SAMPLES = 10, /* of fewer every size looks like every other */
 };
 
-static double change_of(const struct figure *f)
+static double value(double runs)
 {
-    return (isnan(f->next) ? 0 : f->next) - (isnan(f->base) ? 0 : f->base);
+    return isnan(runs) ? 0 : runs;
+}
+
+static bool same_subject(const struct figure *a, const struct figure *b)
+{
+    return a->kind == b->kind && !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
+}
+
+/* The other half of a move that F is one half of; NULL when it is none. */
+static const struct figure *moved_with(const struct comparison *c, const struct figure *f)
+{
+    for (size_t i = 0; i < c->move_count; i++) {
+        if (same_subject(c->moves[i].come, f))
+            return c->moves[i].gone;
+        if (same_subject(c->moves[i].gone, f))
+            return c->moves[i].come;
+    }
+    return NULL;
+}
+
+/* F's change. Work that moved is counted once, where it is now, less what it was. */
+static struct contributor contributor_of(const struct comparison *c, const struct figure *f)
+{
+    struct contributor one = {.figure = f, .change = value(f->next) - value(f->base)};
+    const struct figure *other = f->verdict == GATE_NEW || f->verdict == GATE_GONE ? moved_with(c, f) : NULL;
+
+    if (!other)
+        return one;
+    one.change = 0;
+    if (f->verdict == GATE_GONE)
+        return one;
+    one.was = figures_find(&c->set, f->kind, f->metric, other->name, other->module);
+    one.change = value(f->next) - (one.was ? value(one.was->base) : 0);
+    return one;
 }
 
 /* What a total is made of: its parts' kind and metric. */
@@ -30,24 +63,24 @@ static bool parts_of(const struct figure *total, enum figure_kind *kind, const c
            strcmp(total->metric, "spikes") != 0;
 }
 
-static void add_contributor(struct blame *blame, const struct figure *f, double sign)
+static void add_contributor(struct blame *blame, struct contributor one, double sign)
 {
     size_t at = blame->count;
 
-    while (at > 0 && sign * change_of(blame->list[at - 1].figure) < sign * change_of(f))
+    while (at > 0 && sign * blame->list[at - 1].change < sign * one.change)
         at--;
     if (at >= COMPARISON_TOP)
         return;
     if (blame->count < COMPARISON_TOP)
         blame->count++;
     memmove(&blame->list[at + 1], &blame->list[at], (blame->count - 1 - at) * sizeof(*blame->list));
-    blame->list[at].figure = f;
+    blame->list[at] = one;
 }
 
 static struct blame blame_total(const struct comparison *c, const struct figure *total)
 {
     struct blame blame = {.total = total};
-    double whole = change_of(total), sign = whole < 0 ? -1 : 1;
+    double whole = value(total->next) - value(total->base), sign = whole < 0 ? -1 : 1;
     enum figure_kind kind;
     const char *metric;
 
@@ -55,15 +88,18 @@ static struct blame blame_total(const struct comparison *c, const struct figure 
         return blame;
     for (size_t i = 0; i < c->set.count; i++) {
         const struct figure *f = &c->set.list[i];
-        bool left_out = c->options.only_my_code && f->layer != LAYER_USER;
+        struct contributor one;
 
-        if (f->kind == kind && !left_out && !strcmp(f->metric, metric) && f->verdict != GATE_NOT_COMPARABLE &&
-            sign * change_of(f) > 0)
-            add_contributor(&blame, f, sign);
+        if (f->kind != kind || strcmp(f->metric, metric) != 0 || f->verdict == GATE_NOT_COMPARABLE ||
+            (c->options.only_my_code && f->layer != LAYER_USER))
+            continue;
+        one = contributor_of(c, f);
+        if (sign * one.change > 0)
+            add_contributor(&blame, one, sign);
     }
     for (size_t i = 0; i < blame.count; i++) {
-        blame.list[i].share = change_of(blame.list[i].figure) / whole;
-        blame.explained += change_of(blame.list[i].figure);
+        blame.list[i].share = blame.list[i].change / whole;
+        blame.explained += blame.list[i].change;
     }
     return blame;
 }
@@ -92,15 +128,11 @@ static bool near(double a, double b, double within)
 }
 
 /* The size of the same path by another metric, on the arm where it is. */
-static double path_size(struct comparison *c, const struct figure *path, const char *metric, enum arm arm)
+static double path_size(const struct comparison *c, const struct figure *path, const char *metric, enum arm arm)
 {
-    for (size_t i = 0; i < c->set.count; i++) {
-        const struct figure *f = &c->set.list[i];
+    const struct figure *f = figures_find(&c->set, FIGURE_PATH, metric, path->name, path->module);
 
-        if (f->kind == FIGURE_PATH && !strcmp(f->metric, metric) && !strcmp(f->name, path->name))
-            return arm == ARM_BASE ? f->base : f->next;
-    }
-    return 0;
+    return f ? (arm == ARM_BASE ? f->base : f->next) : 0;
 }
 
 /* The lines that two paths end in alike: frames from the outermost one on. */
@@ -116,7 +148,7 @@ static bool same_root(const char *a, const char *b)
     return same >= 2;
 }
 
-static bool same_work(struct comparison *c, const struct figure *gone, const struct figure *come)
+static bool same_work(const struct comparison *c, const struct figure *gone, const struct figure *come)
 {
     if (gone->kind != come->kind || strcmp(gone->metric, come->metric) != 0)
         return false;

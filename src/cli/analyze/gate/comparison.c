@@ -225,8 +225,8 @@ void comparison_conclude(struct comparison *c)
     fitness_check(c);
     gate_judge(c->set.list, c->set.count, limits);
     arrange(c);
-    blame_changes(c);
     find_moves(c);
+    blame_changes(c);
 }
 
 /* ---- the answer ---- */

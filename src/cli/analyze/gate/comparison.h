@@ -44,7 +44,9 @@ struct run_facts {
 /* Who changed a total: a function or a path, by how much of it. */
 struct contributor {
     const struct figure *figure;
-    double share; /* of the total's change */
+    const struct figure *was; /* the one that FIGURE seems to have been called before; NULL: itself */
+    double change;            /* in the total's unit, a run */
+    double share;             /* of the total's change */
 };
 
 struct blame {

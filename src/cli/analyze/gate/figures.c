@@ -47,6 +47,29 @@ static void grow_slots(struct figures *set)
     }
 }
 
+/* The slot of that figure, or the empty one where it would go. */
+static size_t slot_of(const struct figures *set, enum figure_kind kind, const char *metric, const char *name,
+                      const char *module)
+{
+    size_t slot = hash_of(kind, metric, name, module) & (set->slot_count - 1);
+
+    for (; set->slots[slot]; slot = (slot + 1) & (set->slot_count - 1)) {
+        const struct figure *f = &set->list[set->slots[slot] - 1];
+
+        if (f->kind == kind && !strcmp(f->metric, metric) && !strcmp(f->name, name) && !strcmp(f->module, module))
+            break;
+    }
+    return slot;
+}
+
+struct figure *figures_find(const struct figures *set, enum figure_kind kind, const char *metric, const char *name,
+                            const char *module)
+{
+    size_t slot = set->slot_count ? slot_of(set, kind, metric, name, module) : 0;
+
+    return set->slot_count && set->slots[slot] ? &set->list[set->slots[slot] - 1] : NULL;
+}
+
 struct figure *figures_get(struct figures *set, enum figure_kind kind, const char *metric, const char *name,
                            const char *module)
 {
@@ -55,12 +78,9 @@ struct figure *figures_get(struct figures *set, enum figure_kind kind, const cha
 
     if ((set->count + 1) * 2 > set->slot_count)
         grow_slots(set);
-    slot = hash_of(kind, metric, name, module) & (set->slot_count - 1);
-    for (; set->slots[slot]; slot = (slot + 1) & (set->slot_count - 1)) {
-        f = &set->list[set->slots[slot] - 1];
-        if (f->kind == kind && !strcmp(f->metric, metric) && !strcmp(f->name, name) && !strcmp(f->module, module))
-            return f;
-    }
+    slot = slot_of(set, kind, metric, name, module);
+    if (set->slots[slot])
+        return &set->list[set->slots[slot] - 1];
     GROW(set->list, set->count + 1, set->cap);
     f = &set->list[set->count];
     *f = (struct figure){.kind = kind, .metric = metric, .caller = ""};

@@ -107,6 +107,10 @@ void figures_release(struct figures *set);
 struct figure *figures_get(struct figures *set, enum figure_kind kind, const char *metric, const char *name,
                            const char *module);
 
+/* The same without adding any: NULL when there is none. */
+struct figure *figures_find(const struct figures *set, enum figure_kind kind, const char *metric, const char *name,
+                            const char *module);
+
 /* Starts the next run of ARM and returns its index. */
 size_t figures_add_run(struct figures *set, enum arm arm);
 /* RUN of ARM could have measured subjects of KIND. */

@@ -353,18 +353,6 @@ void gate_judge(struct figure *figures, size_t count, const struct gate_limits *
     free(family);
 }
 
-static const struct figure *find(const struct figures *set, const struct figure *like)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        const struct figure *f = &set->list[i];
-
-        if (f->kind == like->kind && !strcmp(f->metric, like->metric) && !strcmp(f->name, like->name) &&
-            !strcmp(f->module, like->module))
-            return f;
-    }
-    return NULL;
-}
-
 void gate_confirm(struct figure *list, size_t count, const struct figures *second, const struct gate_limits *limits)
 {
     for (size_t i = 0; i < count; i++) {
@@ -374,7 +362,7 @@ void gate_confirm(struct figure *list, size_t count, const struct figures *secon
 
         if (f->verdict != GATE_REGRESSED && f->verdict != GATE_IMPROVED)
             continue;
-        again = find(second, f);
+        again = figures_find(second, f->kind, f->metric, f->name, f->module);
         if (again && (isnan(again->ratio)            ? again->next > 0
                       : f->verdict == GATE_REGRESSED ? again->ratio >= 1 + threshold - ROUNDING
                                                      : again->ratio <= 1 - threshold + ROUNDING))

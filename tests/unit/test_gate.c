@@ -135,6 +135,7 @@ START_TEST(counts_are_held_to_one_per_cent)
     ck_assert_int_eq(judge_counts(10000, 10099), GATE_UNCHANGED);
     ck_assert_int_eq(judge_counts(10000, 9900), GATE_IMPROVED);
     ck_assert_int_eq(judge_counts(100, 107), GATE_UNCHANGED); /* 7 of 8 */
+    ck_assert_int_eq(judge_counts(100, 108), GATE_REGRESSED); /* 8 of 8 */
     ck_assert_int_eq(judge_counts(0, 100), GATE_REGRESSED);
     ck_assert_int_eq(set.list[0].severity, SEVERITY_CRITICAL);
     ck_assert_int_eq(judge_counts(0, 0), GATE_UNCHANGED);

@@ -109,7 +109,7 @@ static bool beyond(const struct judged *j, double by)
 {
     const struct figure *f = j->f;
 
-    return fabs(f->next - f->base) >= j->floor && f->next != f->base &&
+    return fabs(f->next - f->base) >= j->floor * (1 - ROUNDING) && f->next != f->base &&
            (isnan(f->ratio) || fabs(f->ratio - 1) >= by - ROUNDING);
 }
 

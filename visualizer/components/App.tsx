@@ -14,6 +14,8 @@ import { openFromPage, openPaste } from './state/open';
 import { hashOf, queryFromHash } from './state/hash';
 import { store, useApp, useTab } from './state/store';
 import { handleKey } from './keys';
+import { pct, quantity } from './format';
+import { shortName } from './names';
 import { DropTarget, Welcome } from './Welcome';
 import { KeySheet } from './KeySheet';
 import { Header } from './Header';
@@ -162,10 +164,13 @@ function useAfterFirstPicture(): boolean {
 
 function SandwichBar() {
   const name = useTab((tab) => tab.info.funcs.names[tab.query.func] ?? '');
+  const func = useTab((tab) => tab.query.func) ?? -1;
+  const view = useTab((tab) => tab.main);
   return (
-    <div className="flex h-7 shrink-0 items-center gap-2 border-y border-line bg-panel px-3 text-xs">
-      <span className="text-muted">callers above, callees below</span>
-      <span className="min-w-0 flex-1 truncate font-medium" title={name ?? ''}>{name}</span>
+    <div className="flex h-7 shrink-0 items-center gap-2 border-y border-line bg-panel px-3 text-xs" data-testid="sandwich-bar">
+      <button type="button" className="min-w-0 cursor-pointer truncate text-sm font-semibold" title={name ?? ''} onClick={() => store.select(func)}>{shortName(name ?? '')}</button>
+      {view && <span className="shrink-0">{quantity(view.value[0], view.metric.unit)} <span className="text-muted">{pct(view.value[0] / (view.status.inWindow || 1))}</span></span>}
+      <span className="min-w-0 flex-1 truncate text-right text-muted">callers above, callees below</span>
       <button type="button" className="btn btn-quiet" onClick={() => store.query({ mode: 'top-down', from: 0, to: 1 })}>Close</button>
     </div>
   );

@@ -5,6 +5,7 @@ import { bytes, clock, count } from './format';
 import { downloadPng, exportView } from './exports';
 import { pickFiles } from './state/open';
 import { store, useApp, useTab } from './state/store';
+import { sessionLabel } from './sessionLabel';
 import { SearchBox } from './SearchBox';
 import { Logo } from './ui/Logo';
 import { MenuButton } from './ui/Menu';
@@ -36,6 +37,7 @@ export function Header() {
   const comparing = useApp((state) => state.compare !== null);
   const theme = useApp((state) => state.theme);
   const info = useTab((tab) => tab.info);
+  const infos = tabs.map((tab) => tab.info);
   const exporting = (format: ExportFormat) => () => void exportView(format);
   return (
     <header className="shrink-0 border-b border-line bg-bg">
@@ -46,7 +48,7 @@ export function Header() {
         </h1>
         {info && (
           <div className="flex min-w-0 flex-1 items-baseline gap-3">
-            <span className="min-w-0 shrink truncate font-medium" title={info.name} data-testid="session-name">{info.name}</span>
+            <span className="max-w-full min-w-0 shrink-0 truncate font-medium" title={info.name} data-testid="session-name">{info.name}</span>
             <span className="min-w-0 truncate text-xs text-muted max-sm:hidden">{facts(info).join(' · ')}</span>
           </div>
         )}
@@ -93,11 +95,11 @@ export function Header() {
       {tabs.length > 1 && (
         <div role="group" aria-label="Sessions" className="flex h-8 items-end gap-1 overflow-x-auto px-3">
           {tabs.map((tab, i) => (
-            <div key={tab.info.id} className={`flex h-7 max-w-64 items-center rounded-t border border-b-0 ${i === active && !comparing ? 'border-line bg-panel font-medium' : 'border-transparent text-muted'}`}>
+            <div key={tab.info.id} title={sessionLabel(tab.info, infos)} className={`flex h-7 max-w-80 items-center rounded-t border border-b-0 ${i === active && !comparing ? 'border-line bg-panel font-medium' : 'border-transparent text-muted'}`}>
               <button type="button" data-testid="session-tab" aria-current={i === active ? 'page' : undefined} className="min-w-0 flex-1 cursor-pointer truncate px-2 text-xs" onClick={() => store.set({ active: i, compare: null })}>
-                {tab.info.name}
+                {sessionLabel(tab.info, infos)}
               </button>
-              <button type="button" aria-label={`Close ${tab.info.name}`} className="cursor-pointer px-1.5 text-xs text-muted hover:text-fg" onClick={() => store.close(i)}>✕</button>
+              <button type="button" aria-label={`Close ${sessionLabel(tab.info, infos)}`} className="cursor-pointer px-1.5 text-xs text-muted hover:text-fg" onClick={() => store.close(i)}>✕</button>
             </div>
           ))}
         </div>

@@ -18,7 +18,7 @@ export function SearchBox({ wide = false }: { wide?: boolean }) {
   }, [search, id]);
   const regexp = search?.regexp ?? false;
   return (
-    <div role="search" className={`relative flex items-center gap-1 ${wide ? 'w-full' : 'w-80 lg:w-96'}`}>
+    <div role="search" className={`relative flex items-center gap-1 ${wide ? 'w-full' : 'w-72 xl:w-96'}`}>
       <div className="relative min-w-0 flex-1">
         <input
           ref={box}
@@ -30,7 +30,7 @@ export function SearchBox({ wide = false }: { wide?: boolean }) {
           aria-label="Search functions"
           aria-invalid={search?.error ? true : undefined}
           placeholder="Search functions   /"
-          className="field w-full pr-32"
+          className={`field w-full ${text ? 'pr-32' : ''}`}
           value={text}
           onChange={(event) => {
             setText(event.target.value);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 'use client';
 /** What is shown and what is hidden, in words; every part that can be taken back carries its ✕. */
-import { ALL_LAYERS, LAYERS, type ProfileInfo, type Transform } from '@/lib/model/types';
+import { ALL_LAYERS, LAYERS, type MetricInfo, type ProfileInfo, type Transform } from '@/lib/model/types';
 import { clock, count, pct, quantity } from './format';
 import { shortName } from './names';
 import { store, useTab } from './state/store';
@@ -20,6 +20,24 @@ export function transformLabel(info: ProfileInfo, transform: Transform): string 
   }
 }
 
+/** The amount shown, in the words of its metric: 137 MB allocated, 1.8 s of CPU time. */
+export function shownAmount({ id, label, unit }: MetricInfo, value: number): string {
+  const amount = quantity(value, unit);
+  switch (id) {
+    case 'cpu': return `${amount} of CPU time`;
+    case 'offcpu': return `${amount} of waiting`;
+    case 'alloc_bytes': return `${amount} allocated`;
+    case 'net_bytes': return `${amount} more allocated than freed`;
+    case 'alloc_count': return `${amount} allocations`;
+    case 'peak_bytes': return `${amount} live at the peak`;
+    case 'leaked_bytes': return `${amount} never freed`;
+    case 'leaked_count': return `${amount} blocks never freed`;
+    case 'temporary': return `${amount} temporary allocations`;
+    case 'scopes': return `${amount} in instrumented scopes`;
+    default: return unit === 'samples' ? amount : `${amount} of ${label}`;
+  }
+}
+
 export function StatusLine() {
   const info = useTab((tab) => tab.info);
   const query = useTab((tab) => tab.query);
@@ -29,7 +47,7 @@ export function StatusLine() {
   const unit = view?.metric.unit ?? 'count';
   const words: string[] = [];
   if (status) {
-    words.push(`${quantity(status.shown, unit)} of ${view.metric.label}`);
+    words.push(shownAmount(view.metric, status.shown));
     if (status.samples > 0) words.push(`${count(Math.round(status.samples))} samples`);
     if (status.charged > 0) words.push(`${pct(status.charged / status.inWindow)} charged to callers`);
     if (status.dropped > 0) words.push(`${pct(status.dropped / status.inWindow)} left out`);

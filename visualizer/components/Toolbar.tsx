@@ -2,11 +2,11 @@
 'use client';
 /** What the flame graph shows: metric, direction, whose code, which layers, colours, undo. */
 import { LAYERS, type PresetName } from '@/lib/model/types';
-import { layerFill, palette, type ColorBy } from './flame/colors';
+import { colorsOf, hasLayers, layerFill, palette, SHOWN_LAYERS, type ColorBy } from './flame/colors';
+import { hasCrates } from './names';
 import { store, useApp, useTab, type Mode } from './state/store';
 import { MenuButton, type MenuItem } from './ui/Menu';
 
-const SHOWN_LAYERS = ['user', 'dep', 'std', 'runtime', 'alloc', 'kernel'] as const;
 const LAYER_LABELS: Record<(typeof SHOWN_LAYERS)[number], string> = { user: 'user', dep: 'deps', std: 'std', runtime: 'runtime', alloc: 'alloc', kernel: 'kernel' };
 const PRESETS: readonly (readonly [PresetName, string])[] = [['tokio', 'Hide tokio'], ['rayon', 'Hide rayon'], ['futures', 'Hide futures plumbing']];
 
@@ -27,13 +27,13 @@ export function setMode(mode: Mode): void {
 }
 
 function moreItems(): MenuItem[] {
-  const { query } = store.tab!;
-  const { colorBy } = store.get();
+  const { query, info } = store.tab!;
+  const colorBy = colorsOf(info.funcs, store.get().colorBy);
   const color = (by: ColorBy, label: string): MenuItem => ({ label, checked: colorBy === by, run: () => store.set({ colorBy: by }) });
   const recursion = (value: 'off' | 'direct' | 'all', label: string): MenuItem => ({ label, checked: query.recursion === value, run: () => store.query({ recursion: value, from: 0, to: 1 }) });
   return [
     { heading: 'Colour' },
-    color('crate', 'By crate'), color('layer', 'By layer'), color('heat', 'By heat'),
+    color('layer', 'By layer: whose code it is'), color('crate', hasCrates(info) ? 'By crate' : 'By module'), color('heat', 'By heat: share of the whole'),
     { rule: true }, { heading: 'Layers' },
     ...SHOWN_LAYERS.map((name, i): MenuItem => ({ label: `Show ${LAYER_LABELS[name]}`, checked: (query.layers >> i & 1) === 1, run: () => toggleLayer(i) })),
     { rule: true }, { heading: 'Recursion' },
@@ -54,11 +54,11 @@ export function Toolbar() {
   const undo = useTab((tab) => tab.past.length > 0);
   const redo = useTab((tab) => tab.future.length > 0);
   const theme = useApp((state) => state.theme);
-  const colorBy = useApp((state) => state.colorBy);
+  const chosen = useApp((state) => state.colorBy);
   const colors = palette(theme === 'dark');
   if (!info || !query) return null;
-  const present = new Set(info.funcs.layer);
-  const layered = SHOWN_LAYERS.filter((_, i) => present.has(i)).length > 1;
+  const present = new Set(info.funcs.layer.subarray(0, info.funcs.real));
+  const colorBy = colorsOf(info.funcs, chosen);
   const modes: readonly (readonly [Mode, string, string])[] = [['top-down', 'Top-down', '1'], ['bottom-up', 'Bottom-up', '2'], ['sandwich', 'Sandwich', '3']];
   return (
     <div className="flex h-10 shrink-0 items-center gap-2 overflow-x-auto border-b border-line bg-bg px-3" role="toolbar" aria-label="View">
@@ -78,10 +78,10 @@ export function Toolbar() {
       <button type="button" className="btn" data-testid="only-my-code" aria-pressed={query.onlyMyCode} title="Charge std, runtime, allocator and dependencies to the frame of yours that called them (y)" onClick={() => store.query({ onlyMyCode: !query.onlyMyCode, from: 0, to: 1 })}>
         Only my code
       </button>
-      {layered && (
+      {hasLayers(info.funcs) && (
         <div role="group" aria-label="Layers" className="flex shrink-0 items-center gap-1 border-l border-line pl-2 max-[1400px]:hidden">
           {SHOWN_LAYERS.map((name, i) => !present.has(i) ? null : (
-            <button key={name} type="button" data-testid={`layer-${name}`} className="btn btn-quiet px-1 aria-pressed:border-transparent aria-pressed:bg-transparent aria-pressed:text-fg" aria-pressed={(query.layers >> i & 1) === 1} title={`Show ${LAYERS[i]} frames (hidden ones are charged to their callers)`} onClick={() => toggleLayer(i)}>
+            <button key={name} type="button" data-testid={`layer-${name}`} className="btn btn-quiet px-1.5 text-muted aria-pressed:border-line-strong aria-pressed:bg-sunken aria-pressed:text-fg" aria-pressed={(query.layers >> i & 1) === 1} title={`Show ${LAYERS[i]} frames (hidden ones are charged to their callers)`} onClick={() => toggleLayer(i)}>
               <span aria-hidden="true" className="size-3 rounded-sm border border-line-strong" data-testid={`layer-swatch-${name}`} style={{ background: !(query.layers >> i & 1) ? 'transparent' : colorBy === 'layer' ? colors.fills[layerFill(colors, i)].css : 'var(--line-strong)' }} />
               <span className={query.layers >> i & 1 ? '' : 'line-through'}>{LAYER_LABELS[name]}</span>
             </button>

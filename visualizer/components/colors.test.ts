@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What axe cannot see: the colours of the canvas. */
 import { describe, expect, test } from 'vitest';
-import { crateFill, DIFF_STEPS, diffFill, palette, type Fill } from './flame/colors';
+import { crateFill, DIFF_STEPS, diffFill, layerFill, palette, SHOWN_LAYERS, type Fill } from './flame/colors';
 
 type Rgb = readonly [number, number, number];
 
@@ -52,6 +52,14 @@ describe.each([['light', false], ['dark', true]] as const)('the colours of frame
   test.each(Object.keys(VISION))('less, unchanged and more are told apart, vision %s', (vision) => {
     const [less, same, more] = [-1, 0, 1].map((change) => p.fills[diffFill(p, change)]);
     for (const [a, b] of [[less, same], [same, more], [less, more]]) expect(distance(a, b, VISION[vision])).toBeGreaterThan(12);
+  });
+});
+
+describe.each([['light', false], ['dark', true]] as const)('layers, %s', (_, dark) => {
+  const p = palette(dark);
+  test.each(Object.keys(VISION))('no two are alike, vision %s', (vision) => {
+    const fills = SHOWN_LAYERS.map((_name, i) => p.fills[layerFill(p, i)]);
+    for (let a = 0; a < fills.length; a++) for (let b = a + 1; b < fills.length; b++) expect(distance(fills[a], fills[b], VISION[vision]), `${SHOWN_LAYERS[a]} and ${SHOWN_LAYERS[b]}`).toBeGreaterThan(vision === 'usual' ? 12 : 6);
   });
 });
 

@@ -3,14 +3,12 @@
 import { stackOf } from './flame/frames';
 import { setTheme } from './Header';
 import { pickFiles } from './state/open';
-import { store, type Tab, type TableTab } from './state/store';
-import { showTable } from './tables/Tables';
+import { store, type Tab } from './state/store';
+import { nextTable, showTable } from './tables/Tables';
 import { setMode, toggleLayer } from './Toolbar';
 import { copyText } from './ui/copy';
 
 interface Key { readonly keys: readonly string[]; readonly shown: string; readonly what: string; readonly run: (tab: Tab) => void }
-
-const TABLE_KEYS: readonly TableTab[] = ['functions', 'crates', 'modules', 'memory', 'threads', 'scopes', 'benchmarks'];
 
 function onSelected(run: (func: number, tab: Tab) => void): (tab: Tab) => void {
   return (tab) => {
@@ -63,8 +61,8 @@ export const GROUPS: readonly { readonly title: string; readonly keys: readonly 
   { title: 'Page', keys: [
     { keys: ['u'], shown: 'u  U', what: 'undo, redo (also Ctrl Z, Ctrl Shift Z)', run: () => store.undo() },
     { keys: ['U'], shown: '', what: '', run: () => store.redo() },
-    { keys: ['t'], shown: 't  T', what: 'next, previous table', run: (tab) => showTable(TABLE_KEYS[(TABLE_KEYS.indexOf(tab.table) + 1) % TABLE_KEYS.length]) },
-    { keys: ['T'], shown: '', what: '', run: (tab) => showTable(TABLE_KEYS[(TABLE_KEYS.indexOf(tab.table) + TABLE_KEYS.length - 1) % TABLE_KEYS.length]) },
+    { keys: ['t'], shown: 't  T', what: 'next, previous table', run: (tab) => showTable(nextTable(tab.info, tab.table, 1)) },
+    { keys: ['T'], shown: '', what: '', run: (tab) => showTable(nextTable(tab.info, tab.table, -1)) },
     { keys: ['b'], shown: 'b', what: 'fold or show the tables', run: () => store.set({ tablesFolded: !store.get().tablesFolded }) },
     { keys: ['l'], shown: 'l', what: 'show or hide std frames', run: () => toggleLayer(2) },
     { keys: ['g'], shown: 'g', what: 'light or dark', run: () => setTheme(store.get().theme === 'dark' ? 'light' : 'dark') },

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { bytes, clock, count, middleEllipsis, pct, quantity } from './format';
-import { shortName, withoutParameters } from './names';
+import { NameSearch } from '@/lib/view/search';
+import { hasCrates, searchedName, shortName, withoutParameters } from './names';
+import { sessionLabel } from './sessionLabel';
+import { shownAmount } from './StatusLine';
 import { hashOf, queryFromHash } from './state/hash';
 import { decimate, niceStep } from './timeline/lanes';
 import { crateFill, diffFill, palette } from './flame/colors';
@@ -118,5 +121,42 @@ describe('colours', () => {
     expect(crateFill(colors, 'serde')).toBe(crateFill(colors, 'serde'));
     expect(diffFill(colors, 0)).toBe(diffFill(colors, 0.001));
     expect(diffFill(colors, 1)).not.toBe(diffFill(colors, -1));
+  });
+});
+
+describe('sessions of one name', () => {
+  const run = (id: number, name: string, file: string, startTs: number) => ({ id, name, file, side: { meta: { startTs } } });
+  const labels = (...all: ReturnType<typeof run>[]): string[] => all.map((one) => sessionLabel(one, all));
+  it('are told apart by file, else by time, else by order', () => {
+    expect(labels(run(1, 'app', 'a.json', 1e12), run(2, 'other', 'b.json', 1e12))).toEqual(['app', 'other']);
+    expect(labels(run(1, 'app', 'a.json', 1e12), run(2, 'app', 'b.json', 1e12))).toEqual(['app · a.json', 'app · b.json']);
+    expect(labels(run(1, 'app', 'a.json', 1e12), run(2, 'app', 'a.json', 1.0000001e12))).toEqual(['app · 2001-09-09 01:46:40', 'app · 2001-09-09 01:48:20']);
+    expect(labels(run(1, 'app', '', NaN), run(2, 'app', '', NaN))).toEqual(['app · 1 of 2', 'app · 2 of 2']);
+  });
+});
+
+describe('what a search looks at', () => {
+  it.each([
+    ['std::map<std::string, Rec>::emplace', 'std::map::emplace'], ['<alloc::vec::Vec<T> as core::iter::FromIterator<U>>::from_iter', '<alloc::vec::Vec as core::iter::FromIterator>::from_iter'],
+    ['operator<', 'operator<'], ['alloc::vec::Vec<T,A>::push', 'alloc::vec::Vec::push'], ['main', 'main'],
+  ])('%s', (name, searched) => expect(searchedName(name)).toBe(searched));
+  it('is the whole name when the text has a template bracket', () => {
+    const search = new NameSearch(['std::map<std::string, Rec>::emplace', 'std::string::append'], searchedName);
+    const found = (text: string): number[] => [...search.find({ text, regexp: false }).mask];
+    expect(found('string')).toEqual([0, 1]);
+    expect(found('map<std::string')).toEqual([1, 0]);
+    expect(found('string')).toEqual([0, 1]);
+    expect([...search.find({ text: 'string', regexp: true }).mask]).toEqual([0, 1]);
+  });
+});
+
+describe('words', () => {
+  const metric = (id: string, unit: string) => ({ id, unit, label: 'Bytes allocated' }) as Parameters<typeof shownAmount>[0];
+  it('amounts are said in the words of their metric', () => {
+    expect([shownAmount(metric('alloc_bytes', 'bytes'), 137e6), shownAmount(metric('cpu', 'us'), 1.5e6), shownAmount(metric('s0', 'samples'), 820)]).toEqual(['137 MB allocated', '1.50 s of CPU time', '820 samples']);
+  });
+  it('modules are called modules where code does not come in crates', () => {
+    expect(hasCrates({ crates: ['app', 'libc.so.6'], modules: [{ name: 'app' }, { name: 'libc.so.6' }] })).toBe(false);
+    expect(hasCrates({ crates: ['app', 'std', 'libc.so.6'], modules: [{ name: 'app' }, { name: 'libc.so.6' }] })).toBe(true);
   });
 });

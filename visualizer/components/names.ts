@@ -1,13 +1,42 @@
 // SPDX-License-Identifier: MIT
 /**
  * Names as they are drawn: generics, closures and `<X as Trait>` shortened, the hash dropped. The whole name stands on
- * the hover card and is what search and exports see.
+ * the hover card and in exports.
  *
  *     <alloc::vec::Vec<T> as core::iter::FromIterator<U>>::from_iter   Vec::from_iter
  *     my_app::parse::{{closure}}                                      my_app::parse{closure}
  *     core::ptr::drop_in_place<Box<dyn Fn()>>                         core::ptr::drop_in_place
  */
+import type { ProfileInfo } from '@/lib/model/types';
+
 const known = new Map<string, string>();
+
+/** Whether code comes in crates, as Rust's does; elsewhere what stands in their place are the modules' names. */
+export function hasCrates({ crates, modules }: { readonly crates: ProfileInfo['crates']; readonly modules: readonly { readonly name: string }[] }): boolean {
+  const files = new Set(modules.map((module) => module.name));
+  return crates.some((name) => !files.has(name));
+}
+
+/**
+ * What a search looks at: the name without template arguments, which no label shows. The type and the trait of
+ * `<A as B>::f` stay, though only A is drawn: a trait is what its methods are looked for by.
+ */
+export function searchedName(name: string): string {
+  if (!name.includes('<') || /\boperator\s*[<>-]/.test(name)) return name;
+  if (!/^<[\w<&*([]/.test(name)) return dropGenerics(name);
+  const end = closing(name);
+  return end < 0 ? name : `<${dropGenerics(name.slice(1, end))}>${dropGenerics(name.slice(end + 1))}`;
+}
+
+/** Where the bracket that opens TEXT closes, -1. */
+function closing(text: string): number {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '<') depth++;
+    else if (text[i] === '>' && text[i - 1] !== '-' && --depth === 0) return i;
+  }
+  return -1;
+}
 
 export function shortName(name: string): string {
   let short = known.get(name);
@@ -30,16 +59,10 @@ function shorten(name: string): string {
 
 /** `<A as B>::f` is A::f, by the last segment of A's path; `<A>::f` likewise. */
 function selfType(text: string): string {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '<') depth++;
-    else if (text[i] === '>' && text[i - 1] !== '-' && --depth === 0) {
-      const inner = text.slice(1, i);
-      const type = dropGenerics(topLevelBefore(inner, ' as '));
-      return type.slice(type.lastIndexOf('::') + 1 || 0).replace(/^:/, '') + text.slice(i + 1);
-    }
-  }
-  return text;
+  const end = closing(text);
+  if (end < 0) return text;
+  const type = dropGenerics(topLevelBefore(text.slice(1, end), ' as '));
+  return type.slice(type.lastIndexOf('::') + 1 || 0).replace(/^:/, '') + text.slice(end + 1);
 }
 
 function topLevelBefore(text: string, word: string): string {

@@ -3,13 +3,15 @@
 /** Two sessions: a flame graph of differences, what got worse and better, both timelines over each other. */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Unit } from '@/lib/model/types';
+import { isNoise, samplesOf } from '@/lib/compare/noise';
 import { foldAt } from '@/lib/view/fold';
 import { DIFF_STEPS, diffFill, palette } from '../flame/colors';
 import { FlameController } from '../flame/controller';
 import { foldLabel } from '../flame/frames';
 import type { FlameLook } from '../flame/renderer';
-import { pct, quantity, signed } from '../format';
+import { count, pct, quantity, signed } from '../format';
 import { shortName } from '../names';
+import { sessionLabel } from '../sessionLabel';
 import { store, useApp, type Compare as CompareState } from '../state/store';
 import { VirtualTable, type TableColumn } from '../tables/VirtualTable';
 import { lanesOf } from '../timeline/lanes';
@@ -35,8 +37,8 @@ export function Compare() {
   const pick = (key: 'base' | 'next', label: string): React.ReactElement => (
     <label className="flex min-w-0 items-center gap-1.5 text-xs text-muted">
       {label}
-      <select className="field max-w-48" value={compare[key]} onChange={(event) => void store.compare({ [key]: Number(event.target.value) })}>
-        {tabs.map((tab) => <option key={tab.info.id} value={tab.info.id}>{tab.info.name}</option>)}
+      <select className="field max-w-72" value={compare[key]} onChange={(event) => void store.compare({ [key]: Number(event.target.value) })}>
+        {tabs.map((tab) => <option key={tab.info.id} value={tab.info.id}>{sessionLabel(tab.info, tabs.map((one) => one.info))}</option>)}
       </select>
     </label>
   );
@@ -70,7 +72,8 @@ export function Compare() {
           {view.warnings.length > 0 && <p className="border-b border-line bg-accent-soft/60 px-3 py-1 text-xs">{view.warnings.join(' ')}</p>}
           <p className="shrink-0 border-b border-line px-3 py-1 text-xs" data-testid="compare-total">
             {quantity(view.baseTotal, view.unit)} → {quantity(view.nextTotal, view.unit)}{' '}
-            <strong className={view.nextTotal > view.baseTotal ? 'text-bad' : 'text-good'}>{signed(view.nextTotal - view.baseTotal, view.unit)} ({view.nextTotal > view.baseTotal ? '+' : ''}{pct(view.nextTotal / view.baseTotal - 1)})</strong>
+            <strong className={isNoise(view, view.baseTotal, view.nextTotal, false) ? 'text-muted' : view.nextTotal > view.baseTotal ? 'text-bad' : view.nextTotal < view.baseTotal ? 'text-good' : 'text-muted'}>{signed(view.nextTotal - view.baseTotal, view.unit)} ({view.nextTotal > view.baseTotal ? '+' : ''}{pct(view.nextTotal / view.baseTotal - 1)})</strong>
+            <NoiseSentence view={view} />
           </p>
           <DiffFlame view={view} relative={compare.relative} found={found} />
           <DiffTable view={view} relative={compare.relative} found={found} onFind={setFound} />
@@ -78,6 +81,14 @@ export function Compare() {
       )}
     </main>
   );
+}
+
+/** What grey means, and how much was measured: fewer samples hide more. */
+function NoiseSentence({ view }: { view: Diff }) {
+  const [base, next] = samplesOf(view);
+  if (Number.isNaN(base) || Number.isNaN(next)) return null;
+  const total = isNoise(view, view.baseTotal, view.nextTotal, false) ? 'The difference of the totals is within its sampling error. ' : '';
+  return <span className="ml-3 text-muted" data-testid="noise">{total}Grey differences are within the sampling error (95 %) of {count(Math.round(base))} and {count(Math.round(next))} samples.</span>;
 }
 
 function Legend() {
@@ -101,6 +112,11 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
   const canvas = useRef<HTMLCanvasElement>(null);
   const controller = useRef<FlameController | null>(null);
   const [hover, setHover] = useState<{ node: number; x: number; y: number } | null>(null);
+  const [hoverView, setHoverView] = useState(view);
+  if (hoverView !== view) {
+    setHoverView(view);
+    setHover(null);
+  }
   const dark = useApp((state) => state.theme === 'dark');
   const colors = palette(dark);
   const matched = useMemo(() => {
@@ -113,6 +129,7 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
     // Relative: how much of the frame itself changed. Absolute: how much it moved the total.
     fill: (node: number): number => {
       const [was, is] = [view.base[node], view.next[node]];
+      if (isNoise(view, was, is, relative)) return diffFill(colors, 0);
       const scale = relative ? Math.max(was, is) : Math.max(view.base[0], view.next[0]) * 0.25;
       return diffFill(colors, scale > 0 ? Math.max(-1, Math.min(1, (is - was) / scale)) : 0);
     },
@@ -141,7 +158,7 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
       {node >= 0 && (
         <div role="tooltip" className="pointer-events-none fixed z-40 max-w-md rounded-md border border-line bg-bg px-3 py-2 text-xs shadow-float" style={{ left: Math.min(hover!.x + 14, innerWidth - 420), top: Math.min(hover!.y + 18, innerHeight - 100) }}>
           <div className="font-medium break-all">{frameName(view, node)}</div>
-          <div className="text-muted">{amount(view.base[node], view.unit, relative)} → {amount(view.next[node], view.unit, relative)} <span className="font-medium text-fg">{change(view.next[node] - view.base[node], view.unit, relative)}</span></div>
+          <div className="text-muted">{amount(view.base[node], view.unit, relative)} → {amount(view.next[node], view.unit, relative)} <span className="font-medium text-fg">{change(view.next[node] - view.base[node], view.unit, relative)}</span>{isNoise(view, view.base[node], view.next[node], relative) && ', within its sampling error'}</div>
         </div>
       )}
     </div>
@@ -151,20 +168,23 @@ function DiffFlame({ view, relative, found }: { view: Diff; relative: boolean; f
 function DiffTable({ view, relative, found, onFind }: { view: Diff; relative: boolean; found: number; onFind: (func: number) => void }) {
   const [which, setWhich] = useState<'worse' | 'better' | 'all'>('worse');
   const { rows } = view;
+  const beyond = Number.isNaN(samplesOf(view)[0]) ? '' : ' beyond the sampling error';
   const columns = useMemo<TableColumn[]>(() => {
     const delta = (row: number): number => rows.nextSelf[row] - rows.baseSelf[row];
+    const tone = (was: number, is: number): string => (isNoise(view, was, is, relative) ? 'text-muted' : is > was ? 'text-bad' : is < was ? 'text-good' : '');
+    const said = (was: number, is: number): string | undefined => (isNoise(view, was, is, relative) ? 'within its sampling error' : undefined);
     const name = (row: number): string => view.funcs.names[rows.func[row]];
     const value = (id: string, label: string, get: (row: number) => number): TableColumn => ({ id, label, number: get, cell: (row) => amount(get(row), view.unit, relative), width: '7rem' });
     return [
       { id: 'name', label: 'Function', text: name, cell: (row) => <span title={name(row)}>{shortName(name(row))}</span>, width: 'minmax(12rem, 3fr)' },
       value('base', 'Base self', (row) => rows.baseSelf[row]),
       value('next', 'New self', (row) => rows.nextSelf[row]),
-      { id: 'delta', label: 'Change', number: (row) => (which === 'better' ? -delta(row) : which === 'all' ? Math.abs(delta(row)) : delta(row)), cell: (row) => <span className={delta(row) > 0 ? 'text-bad' : delta(row) < 0 ? 'text-good' : ''}>{change(delta(row), view.unit, relative)}</span>, width: '7rem' },
+      { id: 'delta', label: 'Change', number: (row) => (which === 'better' ? -delta(row) : which === 'all' ? Math.abs(delta(row)) : delta(row)), cell: (row) => <span className={tone(rows.baseSelf[row], rows.nextSelf[row])} title={said(rows.baseSelf[row], rows.nextSelf[row])}>{change(delta(row), view.unit, relative)}</span>, width: '7rem' },
       { id: 'ratio', label: 'Ratio', number: (row) => rows.nextSelf[row] / rows.baseSelf[row], cell: (row) => (rows.baseSelf[row] > 0 ? (rows.nextSelf[row] > 0 ? `× ${(rows.nextSelf[row] / rows.baseSelf[row]).toFixed(2)}` : 'gone') : 'new'), width: '5rem' },
-      { id: 'total', label: 'Total change', number: (row) => rows.nextTotal[row] - rows.baseTotal[row], cell: (row) => change(rows.nextTotal[row] - rows.baseTotal[row], view.unit, relative), width: '7rem' },
+      { id: 'total', label: 'Total change', number: (row) => rows.nextTotal[row] - rows.baseTotal[row], cell: (row) => <span className={tone(rows.baseTotal[row], rows.nextTotal[row])} title={said(rows.baseTotal[row], rows.nextTotal[row])}>{change(rows.nextTotal[row] - rows.baseTotal[row], view.unit, relative)}</span>, width: '7rem' },
     ];
   }, [view, rows, relative, which]);
-  const filter = useMemo(() => which === 'all' ? undefined : (row: number): boolean => (which === 'worse' ? rows.nextSelf[row] > rows.baseSelf[row] : rows.nextSelf[row] < rows.baseSelf[row]), [rows, which]);
+  const filter = useMemo(() => which === 'all' ? undefined : (row: number): boolean => !isNoise(view, rows.baseSelf[row], rows.nextSelf[row], relative) && (which === 'worse' ? rows.nextSelf[row] > rows.baseSelf[row] : rows.nextSelf[row] < rows.baseSelf[row]), [rows, which, view, relative]);
   return (
     <section aria-label="Changes" className="flex h-[34%] shrink-0 flex-col border-t border-line">
       <div role="tablist" aria-label="Changes" className="flex h-8 shrink-0 items-center gap-1 border-b border-line bg-panel px-3">
@@ -172,7 +192,7 @@ function DiffTable({ view, relative, found, onFind }: { view: Diff; relative: bo
           <button key={id} type="button" role="tab" aria-selected={which === id} className={`-mb-px h-full cursor-pointer border-b-2 px-2 text-xs ${which === id ? 'border-accent font-medium' : 'border-transparent text-muted'}`} onClick={() => setWhich(id)}>{label}</button>
         ))}
       </div>
-      <VirtualTable key={which} label="Changes" rows={rows.count} columns={columns} sortBy="delta" filter={filter} selected={found >= 0 ? rows.func.indexOf(found) : -1} onSelect={(row) => onFind(rows.func[row] === found ? -1 : rows.func[row])} empty={which === 'worse' ? 'Nothing got slower or bigger.' : 'Nothing got faster or smaller.'} />
+      <VirtualTable key={which} label="Changes" rows={rows.count} columns={columns} sortBy="delta" filter={filter} selected={found >= 0 ? rows.func.indexOf(found) : -1} onSelect={(row) => onFind(rows.func[row] === found ? -1 : rows.func[row])} empty={which === 'worse' ? `Nothing got slower or bigger${beyond}.` : `Nothing got faster or smaller${beyond}.`} />
     </section>
   );
 }

@@ -16,6 +16,9 @@ import { HoverCard, type Pointed } from './HoverCard';
 import { useController, viewOf, type Half } from './useController';
 import { useLook } from './useLook';
 
+/** The root and the function itself: the bar between the halves shows them, once. */
+const SANDWICH_ROWS = 2;
+
 /** The callers' half is drawn with the root at the bottom, so that callers stand on top. */
 export function FlameGraph({ which, className = '' }: { which: Half; className?: string }) {
   const isMain = which === 'main';
@@ -28,13 +31,21 @@ export function FlameGraph({ which, className = '' }: { which: Half; className?:
   const minimapRef = useRef<HTMLCanvasElement>(null);
   const [hover, setHover] = useState<Pointed | null>(null);
   const [menu, setMenu] = useState<Pointed | null>(null);
-  const flame = isMain ? query?.mode !== 'sandwich' && (query?.flame ?? false) : true;
+  const [hoverView, setHoverView] = useState(view);
+  if (hoverView !== view) {
+    // The frame under the pointer is another one now; the card comes back with the next move.
+    setHoverView(view);
+    setHover(null);
+    setMenu(null);
+  }
+  const sandwich = query?.mode === 'sandwich' && query.func >= 0;
+  const flame = isMain ? !sandwich && (query?.flame ?? false) : true;
   const selected = isMain ? selection?.node ?? -1 : -1;
   const look = useLook(info, view, { matched, selected, hovered: hover?.node ?? -1 });
   const controller = useController(which, canvasRef, minimapRef, {
     hover: (at) => setHover((held) => (held && at && held.node === at.node && held.x === at.x && held.y === at.y ? held : at)),
     menu: setMenu,
-  }, { view, look, flame, range: isMain ? query : null, selected });
+  }, { view, look, flame, skip: sandwich ? SANDWICH_ROWS : 0, range: isMain ? query : null, selected });
 
   const key = useCallback((event: React.KeyboardEvent): void => {
     const made = controller.current;
@@ -64,6 +75,7 @@ export function FlameGraph({ which, className = '' }: { which: Half; className?:
         <canvas ref={canvasRef} aria-hidden="true" className="absolute inset-0 block size-full cursor-pointer touch-none" />
         {info && view && !empty && <AriaTree info={info} view={view} node={selected} />}
         {empty && <NothingHere view={view} />}
+        {sandwich && view && !empty && view.topology.rowStart.length - 1 <= SANDWICH_ROWS && <p className="absolute inset-x-0 top-1/3 text-center text-muted">{isMain ? 'It calls nothing that was seen.' : 'Nothing that was seen calls it.'}</p>}
       </div>
       {isMain && (
         <>

@@ -4,7 +4,7 @@
  * view; by layer has one colour a layer; by heat follows the share. Hues are spread over lightness as well as angle, so
  * that neighbours differ without hue vision. Every fill keeps at least 4.5:1 to its text colour, in both themes.
  */
-import { LAYERS } from '@/lib/model/types';
+import { LAYERS, type PageFuncs } from '@/lib/model/types';
 
 export type ColorBy = 'crate' | 'layer' | 'heat';
 
@@ -30,8 +30,15 @@ const CRATE_HUES = [250, 165, 85, 315, 205, 30, 125, 350, 280, 60, 185, 230];
 const CRATES = 2 * CRATE_HUES.length;
 const HEAT_STEPS = 16;
 export const DIFF_STEPS = 8;
-/* user, dep, std, runtime, alloc, kernel, profiler, unknown: hue and chroma factor */
-const LAYER_HUES: readonly (readonly [number, number])[] = [[55, 1.25], [250, 1], [165, 1], [310, 1], [10, 1.1], [250, 0.25], [100, 0.15], [0, 0]];
+/**
+ * By layer (user, dep, std, runtime, alloc, kernel, profiler, unknown): lightness in light and dark, chroma in both, hue. The
+ * reader's code is the only strong colour, what stands around it recedes, and no two are alike without hue vision.
+ */
+const LAYER_LOOKS: readonly (readonly [number, number, number, number])[] = [
+  [0.77, 0.5, 0.125, 60], [0.84, 0.43, 0.075, 250], [0.91, 0.37, 0.055, 165], [0.88, 0.35, 0.035, 310], [0.79, 0.45, 0.095, 5], [0.8, 0.265, 0.018, 250], [0.86, 0.33, 0.01, 100], [0.93, 0.4, 0.004, 280],
+];
+/** Everything but the reader's code needs less chroma on black to recede as far. */
+const LAYER_DARK_CHROMA = 0.85;
 
 function oklch(lightness: number, chroma: number, hue: number): Fill {
   const a = chroma * Math.cos((hue * Math.PI) / 180);
@@ -70,7 +77,7 @@ export function palette(dark: boolean): Palette {
     fills.push(oklch(base + ((i % 3) - 1) * swing * strong + (strong > 0 ? 0 : dark ? 0.06 : -swing), chroma * (strong > 0 ? 1 : dark ? 0.75 : 1.2), CRATE_HUES[i % CRATE_HUES.length] + (strong > 0 ? 0 : 14)));
   }
   const layers = fills.length;
-  LAYER_HUES.forEach(([hue, factor], i) => fills.push(oklch(base + ((i % 3) - 1) * swing * 0.6, chroma * factor, hue)));
+  for (const [light, night, strength, hue] of LAYER_LOOKS) fills.push(dark ? oklch(night, strength * LAYER_DARK_CHROMA, hue) : oklch(light, strength, hue));
   const heat = fills.length;
   for (let i = 0; i < HEAT_STEPS; i++) {
     const at = i / (HEAT_STEPS - 1);
@@ -95,6 +102,25 @@ export function palette(dark: boolean): Palette {
   };
   made.set(dark, result);
   return result;
+}
+
+/** Layers that a person is shown; the profiler's own frames are left out, and the rest is unknown. */
+export const SHOWN_LAYERS = ['user', 'dep', 'std', 'runtime', 'alloc', 'kernel'] as const;
+
+const layered = new WeakMap<PageFuncs, boolean>();
+/** Whether the functions are of more than one layer, so that layers tell something. */
+export function hasLayers(funcs: PageFuncs): boolean {
+  let known = layered.get(funcs);
+  if (known === undefined) {
+    const present = new Set(funcs.layer.subarray(0, funcs.real));
+    layered.set(funcs, (known = SHOWN_LAYERS.filter((_, i) => present.has(i)).length > 1));
+  }
+  return known;
+}
+
+/** CHOSEN by hand, or what tells most: whose code it is, where the session knows. */
+export function colorsOf(funcs: PageFuncs, chosen: ColorBy | null): ColorBy {
+  return chosen ?? (hasLayers(funcs) ? 'layer' : 'crate');
 }
 
 export function crateFill(p: Palette, crate: string): number {

@@ -119,6 +119,13 @@ export class FlameController {
     this.invalidate();
   }
 
+  setSkip(rows: number): void {
+    if (this.renderer.skip === rows) return;
+    this.renderer.skip = rows;
+    this.clampScroll();
+    this.invalidate();
+  }
+
   setFlip(flame: boolean): void {
     const target = flame ? 1 : 0;
     if (this.renderer.flip === target && !this.animations.has('flip')) return;
@@ -196,7 +203,7 @@ export class FlameController {
   }
 
   scrollToRow(row: number): void {
-    const top = row * ROW_PX;
+    const top = Math.max(0, row - this.renderer.skip) * ROW_PX;
     const { renderer } = this;
     if (top < renderer.scroll) renderer.scroll = top;
     else if (top + ROW_PX > renderer.scroll + renderer.height) renderer.scroll = top + ROW_PX - renderer.height;

@@ -2,7 +2,7 @@
 /** The context menu of a frame. */
 import type { ProfileInfo } from '@/lib/model/types';
 import { foldAt } from '@/lib/view/fold';
-import { shortName } from '../names';
+import { hasCrates, shortName } from '../names';
 import { store, type Loaded } from '../state/store';
 import { copyText } from '../ui/copy';
 import type { MenuItem } from '../ui/Menu';
@@ -21,6 +21,7 @@ export function frameMenu(info: ProfileInfo, view: Loaded, node: number, made: F
   const real = func >= 0 && func < info.funcs.real;
   const crate = real ? info.funcs.crate[func] : -1;
   const module = real ? info.funcs.module[func] : -1;
+  const word = hasCrates(info) ? 'crate' : 'module';
   const short = shortName(info.funcs.names[func] ?? 'all');
   return [
     { heading: short },
@@ -32,9 +33,9 @@ export function frameMenu(info: ProfileInfo, view: Loaded, node: number, made: F
     { label: 'Collapse what it calls', keys: 'c', run: () => store.transform({ kind: 'collapse-function', func }), off: !real },
     { label: 'Drop samples with it', keys: 'd', run: () => store.transform({ kind: 'drop', func }), off: !real },
     { rule: true },
-    { label: crate >= 0 ? `Collapse crate ${info.crates[crate]}` : 'Collapse crate', keys: 'C', run: () => store.transform({ kind: 'collapse-crate', crate }), off: crate < 0 },
-    { label: crate >= 0 ? `Merge crate ${info.crates[crate]} into callers` : 'Merge crate', keys: 'M', run: () => store.transform({ kind: 'merge-crate', crate }), off: crate < 0 },
-    { label: module >= 0 ? `Collapse module ${info.modules[module].name}` : 'Collapse module', run: () => store.transform({ kind: 'collapse-module', module }), off: module < 0 },
+    { label: `Collapse ${word}${crate >= 0 ? ` ${info.crates[crate]}` : ''}`, keys: 'C', run: () => store.transform({ kind: 'collapse-crate', crate }), off: crate < 0 },
+    { label: `Merge ${word}${crate >= 0 ? ` ${info.crates[crate]} into callers` : ''}`, keys: 'M', run: () => store.transform({ kind: 'merge-crate', crate }), off: crate < 0 },
+    ...(word === 'module' ? [] : [{ label: module >= 0 ? `Collapse module ${info.modules[module].name}` : 'Collapse module', run: () => store.transform({ kind: 'collapse-module', module }), off: module < 0 }]),
     { rule: true },
     { label: 'Find this function', run: () => store.search(info.funcs.names[func] ?? '', false), off: func < 0 },
     { label: 'Copy name', run: () => void copyText(info.funcs.names[func] ?? 'all', 'the name') },

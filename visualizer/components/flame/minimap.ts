@@ -6,7 +6,7 @@
  */
 import type { FlameData, FlameLook, FlameRenderer } from './renderer';
 
-interface Picture { readonly canvas: HTMLCanvasElement; data: FlameData | null; key: string; matched: Uint8Array | null }
+interface Picture { readonly canvas: HTMLCanvasElement; data: FlameData | null; fill: FlameLook['fill'] | null; key: string; matched: Uint8Array | null }
 const pictures = new WeakMap<HTMLCanvasElement, Picture>();
 
 /** HEIGHT is passed in: asking the page for it here would lay it out in every frame of a brush. */
@@ -21,14 +21,14 @@ export function drawMinimap(target: HTMLCanvasElement, height: number, main: Fla
     target.height = deviceHeight;
   }
   let picture = pictures.get(target);
-  if (!picture) pictures.set(target, (picture = { canvas: document.createElement('canvas'), data: null, key: '', matched: null }));
+  if (!picture) pictures.set(target, (picture = { canvas: document.createElement('canvas'), data: null, fill: null, key: '', matched: null }));
   const rows = Math.max(1, Math.min(main.rows, 64));
-  const key = `${deviceWidth} ${rows} ${look.palette.dark} ${look.fill}`;
-  if (picture.data !== main.data || picture.key !== key || picture.matched !== look.matched) {
+  const key = `${deviceWidth} ${rows} ${look.palette.dark}`;
+  if (picture.data !== main.data || picture.fill !== look.fill || picture.key !== key || picture.matched !== look.matched) {
     picture.canvas.width = deviceWidth;
     picture.canvas.height = rows;
     picture.canvas.getContext('2d')!.putImageData(main.thumbnail(look, deviceWidth, rows), 0, 0);
-    Object.assign(picture, { data: main.data, key, matched: look.matched });
+    Object.assign(picture, { data: main.data, fill: look.fill, key, matched: look.matched });
   }
   const context = target.getContext('2d', { alpha: false })!;
   context.setTransform(1, 0, 0, 1, 0, 0);

@@ -64,6 +64,8 @@ export class FlameRenderer {
   data: FlameData | null = null;
   from = 0;
   to = 1;
+  /** Rows at the root that are not drawn: in a sandwich the bar between the halves is the function. */
+  skip = 0;
   /** CSS pixels scrolled away from row 0. */
   scroll = 0;
   /** 0 = root at the top (icicle), 1 = root at the bottom (flame); between while flipping. */
@@ -103,20 +105,21 @@ export class FlameRenderer {
   }
 
   get contentHeight(): number {
-    return this.rows * ROW_PX;
+    return Math.max(0, this.rows - this.skip) * ROW_PX;
   }
 
   /** Top edge of a row in CSS pixels. */
   rowTop(row: number): number {
-    const down = row * ROW_PX * this.unfold - this.scroll;
+    const place = (row - this.skip) * ROW_PX * this.unfold;
+    const down = place - this.scroll;
     if (this.flip === 0) return down;
-    const up = this.height - ROW_PX - row * ROW_PX * this.unfold + this.scroll;
+    const up = this.height - ROW_PX - place + this.scroll;
     return down + (up - down) * this.flip;
   }
 
   private rowAt(y: number): number {
-    const row = this.flip < 0.5 ? Math.floor((y + this.scroll) / ROW_PX) : Math.floor((this.height - y + this.scroll) / ROW_PX);
-    return row >= 0 && row < this.rows ? row : -1;
+    const row = this.skip + (this.flip < 0.5 ? Math.floor((y + this.scroll) / ROW_PX) : Math.floor((this.height - y + this.scroll) / ROW_PX));
+    return row >= this.skip && row < this.rows ? row : -1;
   }
 
   /** The node under a point in CSS pixels, -1 for none. The heaviest of those that share a pixel. */
@@ -160,7 +163,7 @@ export class FlameRenderer {
     if (!data || !this.total || this.to <= this.from) return;
 
     const visible: number[] = [];
-    for (let row = 0; row < this.rows; row++) {
+    for (let row = this.skip; row < this.rows; row++) {
       const top = this.rowTop(row);
       if (top < this.height && top + ROW_PX > 0) visible.push(row);
     }
@@ -265,7 +268,9 @@ export class FlameRenderer {
     if (node < 0 || !this.data || node >= this.data.topology.count || !(this.data.value[node] > 0)) return;
     const { context, dpr } = this;
     const [left, right] = this.span(node);
-    const top = this.rowTop(this.rowOf(node));
+    const row = this.rowOf(node);
+    if (row < this.skip) return;
+    const top = this.rowTop(row);
     const from = Math.max(-4, left) * dpr;
     const to = Math.min(this.width + 4, Math.max(right, left + 2)) * dpr;
     const line = width * dpr;

@@ -15,7 +15,7 @@ export function viewOf(half: Half): Loaded | null {
 }
 
 /** Keeps a controller on the canvas and feeds it what the state says: view, look, direction of growth, range, selection. */
-export function useController(half: Half, canvas: RefObject<HTMLCanvasElement | null>, minimap: RefObject<HTMLCanvasElement | null>, on: { hover(at: Pointed | null): void; menu(at: Pointed | null): void }, show: { view: Loaded | null; look: FlameLook; flame: boolean; range: { readonly from: number; readonly to: number } | null; selected: number }): RefObject<FlameController | null> {
+export function useController(half: Half, canvas: RefObject<HTMLCanvasElement | null>, minimap: RefObject<HTMLCanvasElement | null>, on: { hover(at: Pointed | null): void; menu(at: Pointed | null): void }, show: { view: Loaded | null; look: FlameLook; flame: boolean; skip: number; range: { readonly from: number; readonly to: number } | null; selected: number }): RefObject<FlameController | null> {
   const controller = useRef<FlameController | null>(null);
   const shown = useRef<Loaded | null>(null);
   const handlers = useRef(on);
@@ -50,7 +50,7 @@ export function useController(half: Half, canvas: RefObject<HTMLCanvasElement | 
     };
   }, [half, canvas, minimap]);
 
-  const { view, look, flame, range, selected } = show;
+  const { view, look, flame, skip, range, selected } = show;
   useEffect(() => {
     const made = controller.current;
     if (!made) return;
@@ -60,6 +60,7 @@ export function useController(half: Half, canvas: RefObject<HTMLCanvasElement | 
     } else made.setLook(look);
   }, [view, look]);
   useEffect(() => controller.current?.setFlip(flame), [flame]);
+  useEffect(() => controller.current?.setSkip(skip), [skip]);
   useEffect(() => {
     if (range) controller.current?.setRange(range.from, range.to);
   }, [range]);

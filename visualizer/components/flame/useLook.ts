@@ -6,15 +6,15 @@ import { foldAt } from '@/lib/view/fold';
 import { quantity } from '../format';
 import { shortName } from '../names';
 import { useApp, type Loaded } from '../state/store';
-import { heatFill, palette } from './colors';
+import { colorsOf, heatFill, palette } from './colors';
 import { fillsOf, nodeName } from './frames';
 import type { FlameLook } from './renderer';
 
 /** Colours and labels of a view's frames under the page's theme and colour mode. */
 export function useLook(info: ProfileInfo | null, view: Loaded | null, marks: Pick<FlameLook, 'matched' | 'selected' | 'hovered'>): FlameLook {
   const colors = palette(useApp((state) => state.theme) === 'dark');
-  const colorBy = useApp((state) => state.colorBy);
-  const fills = useMemo(() => (info ? fillsOf(info, colors, colorBy) : new Int16Array(0)), [info, colors, colorBy]);
+  const chosen = useApp((state) => state.colorBy);
+  const fills = useMemo(() => (info ? fillsOf(info, colors, colorsOf(info.funcs, chosen)) : new Int16Array(0)), [info, colors, chosen]);
   // Apart from the marks: the minimap keeps its picture while the same functions say how frames look.
   const base = useMemo(() => {
     const funcs = view?.topology.func;

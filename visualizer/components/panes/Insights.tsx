@@ -2,7 +2,7 @@
 'use client';
 /** What the rules found in the window, and, when a spike is open, what made it. */
 import { useState } from 'react';
-import { LAYER_ALLOC, type Insight, type Severity } from '@/lib/model/types';
+import { LAYER_ALLOC, LAYER_USER, type Insight, type Severity } from '@/lib/model/types';
 import { clock, pct, quantity } from '../format';
 import { shortName } from '../names';
 import { store, useTab } from '../state/store';
@@ -27,7 +27,7 @@ export function Insights() {
         {insights && insights.length === 0 && !spike && (
           <div className="px-3 py-4 text-xs text-muted">
             <p className="font-medium text-fg">Nothing stands out.</p>
-            <p className="mt-1">No rule fired {window ? 'in this window' : 'on this session'}. Each rule prints its threshold when it does.</p>
+            <p className="mt-1">Spikes, hot functions, leaks, locks and lost samples were looked for {window ? 'in this window' : 'in this session'}; nothing reached a threshold.</p>
           </div>
         )}
         {insights?.map((insight, i) => <Card key={`${insight.rule} ${i}`} insight={insight} />)}
@@ -103,8 +103,13 @@ function SpikeCard() {
       {!cause && <p className="mt-1 text-muted">Looking for what made it…</p>}
       {cause && cause.functions.length > 0 && (
         <>
-          <h3 className="eyebrow mt-2">Functions on the CPU</h3>
-          <ul data-testid="spike-functions">{cause.functions.slice(0, 6).map((one, i) => row(one.name, quantity(one.value, one.unit), one.func, i))}</ul>
+          <h3 className="eyebrow mt-2">Your functions on the CPU</h3>
+          <ul data-testid="spike-functions">{cause.functions.slice(0, 6).map((one, i) => (
+            <li key={i}>
+              <ul>{row(one.name, quantity(one.value, one.unit), one.func, i)}</ul>
+              {one.via >= 0 && <p className="truncate pl-3 text-2xs text-muted" title={names[one.via]}>via {shortName(names[one.via] ?? '')}</p>}
+            </li>
+          ))}</ul>
         </>
       )}
       {cause && cause.allocations.length > 0 && (
@@ -112,13 +117,15 @@ function SpikeCard() {
           <h3 className="eyebrow mt-2">Allocation paths</h3>
           <ul data-testid="spike-allocations">
             {cause.allocations.slice(0, 6).map((one, i) => {
-              // malloc allocates everything: what tells paths apart is the first frame that is not the allocator's.
+              // malloc allocates everything: the reader can change the first frame that is theirs, else the first that is not the allocator's.
               const inward = [...one.path].reverse();
-              const from = Math.max(0, inward.findIndex((func) => layers[func] !== LAYER_ALLOC));
+              const readers = inward.findIndex((func) => layers[func] === LAYER_USER);
+              const from = readers >= 0 ? readers : Math.max(0, inward.findIndex((func) => layers[func] !== LAYER_ALLOC));
               const who = inward[from] ?? one.func;
               return (
                 <li key={i}>
                   <ul>{row(names[who] ?? one.name, quantity(one.value, one.unit), who, i)}</ul>
+                  {from > 0 && layers[inward[from - 1]] !== LAYER_ALLOC && <p className="truncate pl-3 text-2xs text-muted" title={names[inward[from - 1]]}>via {shortName(names[inward[from - 1]] ?? '')}</p>}
                   {inward.length > from + 1 && <p className="truncate pl-3 text-2xs text-muted" title={inward.map((func) => names[func]).join('\n')}>‹ {inward.slice(from + 1).map((func) => shortName(names[func] ?? '')).join(' ‹ ')}</p>}
                 </li>
               );

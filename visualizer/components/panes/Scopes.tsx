@@ -15,25 +15,27 @@ export function Scopes() {
   const columns = useMemo<TableColumn[]>(() => {
     if (!info) return [];
     const name = (row: number): string => info.funcs.names[scopes[row].func] ?? '';
-    const time = (id: string, label: string, value: (row: number) => number): TableColumn => ({ id, label, number: value, cell: (row) => nanos(value(row)), width: '5.5rem' });
+    const time = (id: string, label: string, value: (row: number) => number, drop?: number): TableColumn => ({ id, label, number: value, cell: (row) => nanos(value(row)), width: '4.75rem', drop });
     const slowest = Math.max(...scopes.map((one) => one.timing.max || 0), 1);
     return [
       { id: 'name', label: 'Scope', text: name, cell: (row) => <span title={name(row)}>{shortName(name(row))}</span>, width: 'minmax(10rem, 2fr)' },
       { id: 'calls', label: 'Calls', number: (row) => scopes[row].calls, cell: (row) => count(scopes[row].calls), width: '5rem' },
       time('total', 'Total', (row) => scopes[row].timing.total),
-      time('mean', 'Mean', (row) => scopes[row].timing.mean),
+      time('mean', 'Mean', (row) => scopes[row].timing.mean, 4),
       time('p50', 'p50', (row) => scopes[row].timing.p50),
-      time('p95', 'p95', (row) => scopes[row].timing.p95),
-      time('p99', 'p99', (row) => scopes[row].timing.p99),
+      time('p95', 'p95', (row) => scopes[row].timing.p95, 5),
+      time('p99', 'p99', (row) => scopes[row].timing.p99, 1),
       time('max', 'Max', (row) => scopes[row].timing.max),
-      { id: 'spread', label: 'p50 – p95 – p99 – max', cell: (row) => <Spread timing={scopes[row].timing} slowest={slowest} budget={scopes[row].budgetNs} />, width: 'minmax(9rem, 1.5fr)' },
-      { id: 'budget', label: 'Budget', number: (row) => scopes[row].budgetViolations, cell: (row) => (scopes[row].budgetNs > 0 ? <span className={scopes[row].budgetViolations ? 'text-bad' : 'text-good'}>{scopes[row].budgetViolations ? `${count(scopes[row].budgetViolations)} over ${nanos(scopes[row].budgetNs)}` : `within ${nanos(scopes[row].budgetNs)}`}</span> : ''), width: '8rem' },
-      { id: 'outliers', label: 'Outliers', number: (row) => scopes[row].outlierCount, cell: (row) => count(scopes[row].outlierCount), width: '5rem' },
-      { id: 'bytes', label: 'Allocated', number: (row) => scopes[row].allocBytes, cell: (row) => (scopes[row].allocBytes > 0 ? bytes(scopes[row].allocBytes) : ''), width: '6rem' },
+      { id: 'spread', label: 'p50 – p95 – p99 – max', cell: (row) => <Spread timing={scopes[row].timing} slowest={slowest} budget={scopes[row].budgetNs} />, width: 'minmax(9rem, 1.5fr)', drop: 6 },
+      { id: 'budget', label: 'Budget', number: (row) => scopes[row].budgetViolations, cell: (row) => (scopes[row].budgetNs > 0 ? <span className={scopes[row].budgetViolations ? 'text-bad' : 'text-good'}>{scopes[row].budgetViolations ? `${count(scopes[row].budgetViolations)} over ${nanos(scopes[row].budgetNs)}` : `within ${nanos(scopes[row].budgetNs)}`}</span> : ''), width: '8rem', drop: 1.5 },
+      { id: 'outliers', label: 'Outliers', number: (row) => scopes[row].outlierCount, cell: (row) => count(scopes[row].outlierCount), width: '4.5rem', drop: 2 },
+      { id: 'bytes', label: 'Allocated', number: (row) => scopes[row].allocBytes, cell: (row) => (scopes[row].allocBytes > 0 ? bytes(scopes[row].allocBytes) : ''), width: '5.5rem', drop: 3 },
     ];
   }, [info, scopes]);
   if (!info) return null;
-  const { outliers, budgetViolations, asyncTasks } = info.side;
+  const { budgetViolations, asyncTasks } = info.side;
+  const outliers = [...info.side.outliers].sort((a, b) => b.durationNs - a.durationNs);
+  const overBudget = [...budgetViolations].sort((a, b) => b.durationNs / b.budgetNs - a.durationNs / a.budgetNs);
   if (!scopes.length && !outliers.length && !asyncTasks.length) {
     return <Empty title="No instrumented scopes." command={'rustscope_scope("parse");'}>Link librustscope, or add #[rustscope::profile] to a function: exact calls, latencies and budgets show here.</Empty>;
   }
@@ -45,7 +47,7 @@ export function Scopes() {
         store.select(scopes[row].func);
       }} onOpen={(row) => info.metrics.some((one) => one.id === 'scopes') && (store.query({ metric: 'scopes', from: 0, to: 1 }), store.select(scopes[row].func))} empty="No scopes." />
       {(outliers.length > 0 || budgetViolations.length > 0 || asyncTasks.length > 0) && (
-        <div className="w-80 shrink-0 space-y-3 overflow-auto border-l border-line p-3 max-md:w-full" tabIndex={0} role="region" aria-label="Outliers, budgets and tasks">
+        <div className="w-80 shrink-0 space-y-3 max-xl:w-64 overflow-auto border-l border-line p-3 max-md:w-full" tabIndex={0} role="region" aria-label="Outliers, budgets and tasks">
           {outliers.length > 0 && (
             <Panel title="Outliers">
               <ul>{outliers.slice(0, 30).map((one, i) => (
@@ -55,7 +57,7 @@ export function Scopes() {
           )}
           {budgetViolations.length > 0 && (
             <Panel title="Over budget">
-              <ul>{budgetViolations.slice(0, 30).map((one, i) => (
+              <ul>{overBudget.slice(0, 30).map((one, i) => (
                 <li key={i} className="flex gap-2"><button type="button" className="link min-w-0 flex-1 truncate text-left" title={one.name} onClick={around(one.atMs, one.durationNs)}>{shortName(one.name)}</button><span className="text-bad">{nanos(one.durationNs)}</span><span className="w-20 text-right text-muted">of {nanos(one.budgetNs)}</span></li>
               ))}</ul>
             </Panel>

@@ -87,7 +87,7 @@ export function Selected() {
       <HotIn func={func} />
       {around && list(upsideDown ? 'Calls' : 'Called by', around.parents)}
       {around && list(upsideDown ? 'Called by' : 'Calls', around.children)}
-      <div className="mt-3 flex flex-wrap gap-1">
+      <div className="sticky -bottom-2 -mx-3 mt-2 flex flex-wrap gap-1 border-t border-line bg-panel px-3 py-2">
         <button type="button" className="btn" onClick={() => store.sandwich(func)}>Sandwich</button>
         <button type="button" className="btn" onClick={() => store.transform({ kind: 'focus', func })}>Focus</button>
         <button type="button" className="btn" onClick={() => void copyText(node > 0 ? stackOf(info, view, node).join('\n') : funcs.names[func], node > 0 ? 'the stack' : 'the name')}>Copy stack</button>
@@ -134,7 +134,7 @@ function HotIn({ func }: { func: number }) {
   const windowAt = (i: number): { fromMs: number; toMs: number } => ({ fromMs: Math.floor(i * per) * hot!.intervalMs, toMs: Math.max(Math.floor(i * per) + 1, Math.floor((i + 1) * per)) * hot!.intervalMs });
   return (
     <div className="mt-2">
-      <h3 className="eyebrow">Hot in</h3>
+      <h3 className="eyebrow cursor-help" title="When the function was on the stack: each bar is a part of the session, as high as the function's share of its hottest part. Click a bar to look at that part alone.">Hot in</h3>
       <div className="mt-1 flex h-7 items-end" data-testid="hot-in">
         {heights.map((height, i) => (
           <button

@@ -3,12 +3,13 @@
 import type { ProfileInfo, Topology } from '@/lib/model/types';
 import { foldAt } from '@/lib/view/fold';
 import { NameSearch } from '@/lib/view/search';
+import { searchedName } from '../names';
 
 const searches = new WeakMap<ProfileInfo, NameSearch>();
 
 export function matchFunctions(info: ProfileInfo, text: string, regexp: boolean): { matched: Uint8Array | null; error: string } {
   let search = searches.get(info);
-  if (!search) searches.set(info, (search = new NameSearch(info.funcs.names)));
+  if (!search) searches.set(info, (search = new NameSearch(info.funcs.names, searchedName)));
   const { mask, error } = search.find({ text, regexp });
   return error ? { matched: null, error } : { matched: mask, error: '' };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Analyst } from '@/lib/worker/client';
-import { Store } from './store';
+import { spikeWindow, Store } from './store';
 
 /** An analyst whose loads end when the test says so, or when their signal aborts. */
 function slowAnalyst(): { analyst: Analyst; end: (() => void)[] } {
@@ -36,4 +36,20 @@ test('Cancel closes the sheet at once and says nothing', async () => {
   expect(store.get().loading).toBeNull();
   await loading;
   expect(store.get()).toMatchObject({ loading: null, messages: [] });
+});
+
+test('the window of a spike lies on the columns that grew', () => {
+  const heap = Float64Array.from([0, 0, 0, 0, 11, 30, 30, 30, 2, 2, 2, 3]);
+  const info = { side: { timeline: { intervalMs: 100, points: 12, lanes: new Map([['heap_mb', { label: 'heap', unit: 'MB', values: heap }]]) }, meta: { durationMs: 1200 } } } as unknown as Parameters<typeof spikeWindow>[0];
+  const window = (startMs: number, endMs: number, type = 'spike'): readonly number[] => {
+    const { fromMs, toMs } = spikeWindow(info, { type, startMs, endMs });
+    return [fromMs, toMs];
+  };
+  expect(window(410, 540)).toEqual([400, 600]);
+  expect(window(520, 560)).toEqual([400, 600]); // the lane rose a column earlier
+  expect(window(120, 560)).toEqual([400, 600]); // level until then
+  expect(window(420, 870)).toEqual([400, 600]); // and neither what stayed nor what fell after it
+  expect(window(0, 50)).toEqual([0, 100]);
+  expect(window(410, 540, 'cpu_spike')).toEqual([400, 600]);
+  expect(window(1150, 5000, 'cpu_spike')).toEqual([1100, 1200]);
 });

@@ -93,7 +93,7 @@ export interface AppState {
   readonly loading: { readonly names: string; readonly progress: LoadProgress | null } | null;
   readonly messages: readonly { readonly id: number; readonly text: string; readonly bad: boolean }[];
   readonly theme: Theme;
-  readonly colorBy: ColorBy;
+  readonly colorBy: ColorBy | null; // null: see colorsOf
   readonly sheet: boolean;
   readonly pane: 'flame' | 'tables' | 'insights'; // narrow screens show one
   readonly tablesFolded: boolean; // to their row of names; the flame graph has the rest
@@ -123,7 +123,7 @@ function firstTab(info: ProfileInfo, opened: Partial<Query> & { search?: unknown
 
 export class Store {
   private state: AppState = {
-    ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: 'crate', sheet: false, pane: 'flame', tablesFolded: false,
+    ready: false, history: [], tabs: [], active: 0, compare: null, loading: null, messages: [], theme: 'light', colorBy: null, sheet: false, pane: 'flame', tablesFolded: false,
   };
   private readonly listeners = new Set<() => void>();
   private nextMessage = 1;
@@ -374,9 +374,7 @@ export class Store {
   async openSpike(event: TimelineEvent): Promise<void> {
     const tab = this.tab;
     if (!tab || !this.analyst) return;
-    const { intervalMs, points } = tab.info.side.timeline;
-    const end = intervalMs * points || tab.info.side.meta.durationMs;
-    const window = { fromMs: Math.max(0, event.startMs), toMs: Math.min(end || Infinity, Math.max(event.endMs, event.startMs + (intervalMs || 100))) };
+    const window = spikeWindow(tab.info, event);
     this.query({ window });
     this.patch({ spike: { event, cause: null } });
     try {
@@ -414,6 +412,31 @@ export class Store {
       if (this.state.compare) this.set({ compare: { ...this.state.compare, view: null, error: (error as Error).message } });
     }
   }
+}
+
+/** A column of the timeline that rose by less than this part of the spike is not of its growth. */
+const RISE = 0.1;
+
+/**
+ * The columns of the timeline in which a spike grew, whole: the brush lies on what the eye sees grow. Memory is drawn from
+ * its own clock, so a rise may begin a column before the event does, and ends where the column is highest.
+ */
+export function spikeWindow({ side }: Pick<ProfileInfo, 'side'>, event: Pick<TimelineEvent, 'type' | 'startMs' | 'endMs'>): TimeWindow {
+  const { intervalMs, points, lanes } = side.timeline;
+  const step = intervalMs || 100;
+  const end = intervalMs * points || side.meta.durationMs || Infinity;
+  let first = Math.max(0, Math.min(Math.floor(event.startMs / step), Math.ceil(end / step) - 1));
+  let last = Math.max(first + 1, Math.ceil(Math.min(event.endMs, end) / step));
+  const lane = (lanes.get('heap_mb') ?? lanes.get('anon_mb'))?.values;
+  if (event.type === 'spike' && lane) {
+    let peak = first;
+    for (let i = first; i < Math.min(last, lane.length); i++) if (lane[i] > lane[peak]) peak = i;
+    last = peak + 1;
+    const rise = (i: number): number => lane[i] - (i > 0 ? lane[i - 1] : 0);
+    if (first > 0 && rise(first - 1) > RISE * (lane[peak] - (first > 1 ? lane[first - 2] : 0))) first--;
+    while (first < peak && !(rise(first) > 0)) first++;
+  }
+  return { fromMs: first * step, toMs: Math.min(end, last * step) };
 }
 
 function metricIn(info: ProfileInfo, id: string): string {

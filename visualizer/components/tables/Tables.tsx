@@ -4,9 +4,9 @@
 import { useMemo, useState } from 'react';
 import { LAYERS, type GroupTable, type ProfileInfo } from '@/lib/model/types';
 import { fillsOf } from '../flame/frames';
-import { crateFill, palette } from '../flame/colors';
+import { colorsOf, crateFill, palette } from '../flame/colors';
 import { bytes, grouped, nanos, pct, quantity } from '../format';
-import { shortName } from '../names';
+import { hasCrates, shortName } from '../names';
 import { Benchmarks } from '../panes/Benchmarks';
 import { Memory } from '../panes/Memory';
 import { Scopes } from '../panes/Scopes';
@@ -17,6 +17,12 @@ import { VirtualTable, type TableColumn } from './VirtualTable';
 const TABS: readonly (readonly [TableTab, string])[] = [
   ['functions', 'Functions'], ['crates', 'Crates'], ['modules', 'Modules'], ['memory', 'Memory'], ['threads', 'Threads'], ['scopes', 'Scopes'], ['benchmarks', 'Benchmarks'],
 ];
+
+/** The table STEP places on, around the end; without crates the modules are all there is. */
+export function nextTable(info: ProfileInfo, table: TableTab, step: 1 | -1): TableTab {
+  const shown = TABS.filter(([id]) => id !== 'crates' || hasCrates(info));
+  return shown[(shown.findIndex(([id]) => id === table) + step + shown.length) % shown.length][0];
+}
 
 /** Naming a table shows it. */
 export function showTable(table: TableTab): void {
@@ -38,11 +44,11 @@ export function Tables() {
       <div className="flex h-9 shrink-0 items-center gap-1 border-b border-line bg-panel px-3">
         <div role="tablist" aria-label="Tables" className="flex h-full min-w-0 overflow-x-auto">
           {TABS.map(([id, label]) => (
-            <button key={id} type="button" role="tab" id={`tab-${id}`} aria-selected={table === id} aria-controls="table-panel" tabIndex={table === id ? 0 : -1} data-testid={`tab-${id}`} className={`-mb-px cursor-pointer border-b-2 px-2 text-xs ${table === id ? 'border-accent font-medium text-fg' : 'border-transparent text-muted hover:text-fg'}`} onClick={() => showTable(id)}
+            id === 'crates' && !hasCrates(info) ? null : <button key={id} type="button" role="tab" id={`tab-${id}`} aria-selected={table === id} aria-controls="table-panel" tabIndex={table === id ? 0 : -1} data-testid={`tab-${id}`} className={`-mb-px cursor-pointer border-b-2 px-2 text-xs ${table === id ? 'border-accent font-medium text-fg' : 'border-transparent text-muted hover:text-fg'}`} onClick={() => showTable(id)}
               onKeyDown={(event) => {
                 const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
                 if (!step) return;
-                const next = TABS[(TABS.findIndex(([one]) => one === table) + step + TABS.length) % TABS.length][0];
+                const next = nextTable(info, table, step);
                 showTable(next);
                 document.getElementById(`tab-${next}`)?.focus();
               }}
@@ -79,26 +85,42 @@ function Crumb({ label, onRemove }: { label: string; onRemove: () => void }) {
   );
 }
 
+/** A path that is cut at its left: the file and the line are what a person looks for. */
+function Place({ text }: { text: string }) {
+  return <span className="block truncate text-left font-mono text-2xs text-muted [direction:rtl]" title={text}><bdi dir="ltr">{text}</bdi></span>;
+}
+
 /** A share with a bar behind it; the bar's length is what the eye compares. */
 export function Share({ share, text }: { share: number; text: string }) {
   return (
     <span className="relative flex h-5 items-center justify-end gap-2">
       <span aria-hidden="true" data-testid="share-bar" className="absolute inset-y-0.5 left-0 rounded-sm bg-bar" style={{ width: `${Math.max(0, Math.min(100, share * 100))}%` }} />
-      <span className="relative">{text}</span>
-      <span className="relative w-12 text-right text-muted max-sm:hidden">{pct(share)}</span>
+      <span className="relative whitespace-nowrap">{text}</span>
+      <span className="relative w-12 shrink-0 text-right text-muted max-sm:hidden">{pct(share)}</span>
     </span>
   );
 }
 
+/** A share in per cent beside a value, with the gaps; phones have no room for it. */
+const SHARE_REM = 4.25;
+
+/** Room for the widest value of a column: digits are never cut off. */
+function valueWidth(values: Float64Array, unit: Parameters<typeof quantity>[1]): Pick<TableColumn, 'width' | 'wide'> {
+  let longest = 0;
+  for (const value of values) longest = Math.max(longest, quantity(value, unit).length);
+  const digits = Math.max(4, Math.ceil(longest * 0.44 + 0.75));
+  return { width: `clamp(${digits}rem, 60vw - 12rem, ${digits + SHARE_REM}rem)`, wide: digits + SHARE_REM };
+}
+
 /** TOTAL is what 100 % is. A part of a group has no total of its own: what it calls may call it again from another part. */
 function valueColumns(table: GroupTable, unit: Parameters<typeof quantity>[1], total: number): TableColumn[] {
-  const self: TableColumn = { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, width: 'clamp(5rem, 21vw, 8.5rem)' };
+  const self: TableColumn = { id: 'self', label: 'Self', title: 'in the function itself', number: (row) => table.self[row], cell: (row) => <Share share={table.self[row] / total} text={quantity(table.self[row], unit)} />, ...valueWidth(table.self, unit) };
   if (!table.total.length) return [self];
   const columns: TableColumn[] = [
     self,
-    { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, width: 'clamp(5rem, 21vw, 9rem)' },
+    { id: 'total', label: 'Total', title: 'with everything it calls', number: (row) => table.total[row], cell: (row) => <Share share={table.total[row] / total} text={quantity(table.total[row], unit)} />, ...valueWidth(table.total, unit) },
   ];
-  if (table.bytes.length && unit !== 'bytes') columns.push({ id: 'bytes', label: 'Allocated', title: 'bytes allocated below it', number: (row) => table.bytes[row], cell: (row) => (table.bytes[row] > 0 ? bytes(table.bytes[row]) : ''), width: '6rem' });
+  if (table.bytes.length && unit !== 'bytes') columns.push({ id: 'bytes', label: 'Allocated', title: 'bytes allocated below it', number: (row) => table.bytes[row], cell: (row) => (table.bytes[row] > 0 ? bytes(table.bytes[row]) : ''), width: '6rem', drop: 3 });
   return columns;
 }
 
@@ -110,11 +132,11 @@ function Functions({ filterText }: { filterText: string }) {
   const moduleFilter = useTab((tab) => tab.moduleFilter) ?? -1;
   const matched = useTab((tab) => tab.search.matched);
   const theme = useApp((state) => state.theme);
-  const colorBy = useApp((state) => state.colorBy);
+  const chosen = useApp((state) => state.colorBy);
   const table = view?.tables?.functions;
   const sandwich = useTab((tab) => tab.query.mode === 'sandwich');
   const { funcs } = info;
-  const fills = useMemo(() => fillsOf(info, palette(theme === 'dark'), colorBy === 'heat' ? 'crate' : colorBy), [info, theme, colorBy]);
+  const fills = useMemo(() => fillsOf(info, palette(theme === 'dark'), colorsOf(info.funcs, chosen === 'heat' ? null : chosen)), [info, theme, chosen]);
   const stats = useMemo(() => new Map(info.side.functions.map((one) => [one.func, one])), [info]);
   const columns = useMemo<TableColumn[]>(() => {
     if (!table || !view) return [];
@@ -135,11 +157,11 @@ function Functions({ filterText }: { filterText: string }) {
     ];
     if (info.side.functions.some((one) => one.calls > 0)) {
       list.push({ id: 'calls', label: 'Calls', title: 'whole session', number: (row) => stats.get(funcOf(row))?.calls ?? NaN, cell: (row) => (stats.has(funcOf(row)) ? grouped(stats.get(funcOf(row))!.calls) : ''), width: '5rem' });
-      list.push({ id: 'avg', label: 'Mean', title: 'whole session', number: (row) => stats.get(funcOf(row))?.avgNs ?? NaN, cell: (row) => (stats.get(funcOf(row))?.avgNs ? nanos(stats.get(funcOf(row))!.avgNs) : ''), width: '5rem' });
+      list.push({ id: 'avg', label: 'Mean', drop: 4, title: 'whole session', number: (row) => stats.get(funcOf(row))?.avgNs ?? NaN, cell: (row) => (stats.get(funcOf(row))?.avgNs ? nanos(stats.get(funcOf(row))!.avgNs) : ''), width: '5rem' });
     }
     list.push(
-      { id: 'crate', label: 'Crate', text: (row) => (funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : ''), cell: (row) => <span className="text-muted">{funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : LAYERS[funcs.layer[funcOf(row)]] === 'unknown' ? '' : LAYERS[funcs.layer[funcOf(row)]]}</span>, width: 'minmax(6rem, 1fr)' },
-      { id: 'file', label: 'Where', text: (row) => where(funcOf(row)), cell: (row) => <span className="font-mono text-2xs text-muted" title={where(funcOf(row))}>{where(funcOf(row))}</span>, width: 'minmax(8rem, 1.5fr)' },
+      { id: 'crate', label: hasCrates(info) ? 'Crate' : 'Module', text: (row) => (funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : ''), cell: (row) => <span className="text-muted">{funcs.crate[funcOf(row)] >= 0 ? info.crates[funcs.crate[funcOf(row)]] : LAYERS[funcs.layer[funcOf(row)]] === 'unknown' ? '' : LAYERS[funcs.layer[funcOf(row)]]}</span>, width: 'minmax(6rem, 1fr)', drop: 2 },
+      { id: 'file', label: 'Where', text: (row) => where(funcOf(row)), cell: (row) => <Place text={where(funcOf(row))} />, width: 'minmax(8rem, 1.5fr)', drop: 1 },
     );
     return list;
   }, [table, view, funcs, info, fills, theme, stats, sandwich]);
@@ -195,7 +217,7 @@ function Groups({ which, filterText }: { which: 'crates' | 'modules'; filterText
     const colors = palette(theme === 'dark');
     const list: TableColumn[] = [
       {
-        id: 'name', label: which === 'crates' ? 'Crate or library' : 'Module', text: (row) => groupName(info, which, table.key[row]), width: 'minmax(12rem, 2fr)',
+        id: 'name', label: which === 'crates' ? (hasCrates(info) ? 'Crate or library' : 'Module') : 'Module', text: (row) => groupName(info, which, table.key[row]), width: 'minmax(12rem, 2fr)',
         cell: (row) => (
           <span className="flex items-center gap-2">
             {which === 'crates' && <span aria-hidden="true" className="size-2.5 shrink-0 rounded-sm" style={{ background: colors.fills[crateFill(colors, groupName(info, which, table.key[row]))].css }} />}

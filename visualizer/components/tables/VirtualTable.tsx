@@ -14,17 +14,40 @@ export interface TableColumn {
   readonly number?: (row: number) => number;
   readonly text?: (row: number) => string;
   readonly cell: (row: number) => React.ReactNode;
-  readonly width: string; // of a CSS grid
+  readonly width: string; // of a CSS grid, its least size in rem first
+  /** Its least size in rem where the page is not a phone's, when that is another one. */
+  readonly wide?: number;
+  /** Where the table is too narrow, the columns with the highest number go first; those without one stay. */
+  readonly drop?: number;
 }
 
 const ROW = 24;
 
-export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSelect, onOpen, empty, filter }: {
+const PX_PER_REM = 16;
+
+/** Least width of COLUMNS in rem, with the table's margins, in a table of WIDTH pixels. */
+function leastRem(columns: readonly TableColumn[], width: number): number {
+  return columns.reduce((sum, one) => sum + ((width >= 640 && one.wide) || Number(/[\d.]+/.exec(one.width)?.[0] ?? 0)), 1.5);
+}
+
+/** The columns that fit WIDTH pixels: a whole column less is better than half of one. */
+export function fitting(columns: readonly TableColumn[], width: number): readonly TableColumn[] {
+  let kept = columns;
+  while (width > 0 && leastRem(kept, width) * PX_PER_REM > width) {
+    const last = kept.reduce<TableColumn | null>((most, one) => ((one.drop ?? 0) > (most?.drop ?? 0) ? one : most), null);
+    if (!last) break;
+    kept = kept.filter((one) => one !== last);
+  }
+  return kept;
+}
+
+export function VirtualTable({ label, rows, columns: all, sortBy, selected = -1, onSelect, onOpen, empty, filter }: {
   label: string; rows: number; columns: readonly TableColumn[]; sortBy: string; selected?: number; onSelect?: (row: number) => void; onOpen?: (row: number) => void; empty: React.ReactNode; filter?: (row: number) => boolean;
 }) {
   const [sort, setSort] = useState({ id: sortBy, up: false });
-  const [view, setView] = useState({ top: 0, height: 400 });
+  const [view, setView] = useState({ top: 0, height: 400, width: 0 });
   const scroller = useRef<HTMLDivElement>(null);
+  const columns = useMemo(() => fitting(all, view.width), [all, view.width]);
   const column = columns.find((one) => one.id === sort.id) ?? columns.find((one) => one.id === sortBy) ?? columns[0];
 
   const order = useMemo(() => {
@@ -39,7 +62,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
 
   useEffect(() => {
     const box = scroller.current!;
-    const observer = new ResizeObserver(() => setView((held) => ({ ...held, height: box.clientHeight })));
+    const observer = new ResizeObserver(() => setView((held) => ({ ...held, height: box.clientHeight, width: box.clientWidth })));
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
@@ -55,7 +78,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
   const last = Math.min(order.length, Math.ceil((view.top + view.height) / ROW) + 4);
   const grid = { gridTemplateColumns: columns.map((one) => one.width).join(' ') };
   // Header and rows are separate grids: the same least width keeps their columns in line when the table scrolls sideways.
-  const least = { minWidth: `${columns.reduce((sum, one) => sum + Number(/[\d.]+/.exec(one.width)?.[0] ?? 0), 1.5)}rem` };
+  const least = { minWidth: `${leastRem(columns, view.width)}rem` };
 
   const key = (event: React.KeyboardEvent): void => {
     const at = selected >= 0 ? order.indexOf(selected) : -1;
@@ -69,7 +92,7 @@ export function VirtualTable({ label, rows, columns, sortBy, selected = -1, onSe
   };
 
   return (
-    <div ref={scroller} role="grid" tabIndex={0} aria-label={label} aria-rowcount={order.length + 1} data-testid={`table-${label}`} className="min-h-0 flex-1 overflow-auto text-xs" onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={key}>
+    <div ref={scroller} role="grid" tabIndex={0} aria-label={label} aria-rowcount={order.length + 1} data-testid={`table-${label}`} className="min-h-0 flex-1 overflow-auto text-xs" onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight, width: event.currentTarget.clientWidth })} onKeyDown={key}>
       <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid h-6 items-center border-b border-line bg-panel px-3 text-2xs text-muted" style={{ ...grid, ...least }}>
         {columns.map((one) => (
           <div key={one.id} role="columnheader" aria-sort={one === column ? (sort.up ? 'ascending' : 'descending') : 'none'} className={`min-w-0 truncate pr-3 last:pr-0 ${one.number ? 'text-right' : ''}`} title={one.title}>

@@ -44,6 +44,7 @@ export class Comparison {
       topology: request.haveTopology === topology.id ? null : copyTopology(topology),
       funcs: this.joined.funcs, crates: this.joined.crates, value: shown(value), x0: shown(x0), base: shown(base.total), next: shown(next.total),
       unit: this.sides[0].metric.info.unit, baseTotal: base.sum, nextTotal: next.sum,
+      periods: [this.sides[0].engine.samplePeriod(this.sides[0].metric), this.sides[1].engine.samplePeriod(this.sides[1].metric)],
       rows: this.rows(top, request), warnings: this.warnings(request),
     };
   }

@@ -127,7 +127,27 @@ describe('insights', () => {
     const memory = found.find((i) => i.rule === 'memory-spike')!;
     expect(memory.window).toEqual({ fromMs: 5000, toMs: 5100 });
     expect(memory.evidence[0].text).toBe('shop::db::query: +12 MB');
-    expect(found.find((i) => i.rule === 'cpu-spike')!.evidence[0].text).toMatch(/shop::search::rank: 9\d/);
+    expect(found.find((i) => i.rule === 'cpu-spike')!.evidence[0].text).toMatch(/^shop::search::rank: 10\d ms of CPU/);
+  });
+  test('repeated spikes are one finding with their times and causes', async () => {
+    const make = spiked();
+    for (const bucket of [80, 120]) {
+      make.alloc({ bucket, stack: [...WORKER, 'shop::render::page', 'malloc'], bytes: 6e6, count: 4, net: 6e6 });
+      make.events.push({ ts: TS + bucket * 100, end_ts: TS + bucket * 100 + 100, type: 'spike', process: 0, size_bytes: 6e6, peak: 24, location: 'Memory spike: +6.0 MB', top_functions: [], top_allocations: [] });
+    }
+    const found = (await insightsOf(make)).filter((i) => i.rule === 'memory-spike');
+    expect(found.map((i) => i.title)).toEqual(['3 memory spikes, the largest +12.0 MB']);
+    expect(found[0].evidence.map((e) => e.text)).toEqual(['at 5 s: +12.0 MB, shop::db::query: +12 MB', 'at 8 s: +6.0 MB, shop::render::page: +6 MB', 'at 12 s: +6.0 MB, shop::render::page: +6 MB']);
+    expect(found[0].evidence.map((e) => e.window?.fromMs)).toEqual([5000, 8000, 12000]);
+    const late = (await insightsOf(make, { fromMs: 11_000, toMs: 13_000 })).filter((i) => i.rule === 'memory-spike');
+    expect(late.map((i) => i.title)).toEqual(['Memory spike: +6.0 MB']);
+  });
+  test('what a library does is charged to the function of the reader’s that called it', async () => {
+    const make = spiked();
+    make.cpu({ bucket: 50, stack: [...WORKER, 'shop::db::query', 'hashbrown::map::HashMap<K,V,S,A>::get'], us: 300_000, thread: 1 });
+    const engine = await open(make.json());
+    const [first] = engine.spikeCause({ fromMs: 5000, toMs: 5100 }).functions;
+    expect([first.name, engine.funcs.names[first.via]]).toEqual(['shop::db::query', 'hashbrown::map::HashMap<K,V,S,A>::get']);
   });
   test('recursion beyond a thousand is critical', async () => {
     expect((await insightsOf(recursive(1500))).find((i) => i.rule === 'recursion')!.severity).toBe('critical');

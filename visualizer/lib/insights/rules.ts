@@ -5,7 +5,7 @@
  * that are well: the healthy session of fixtures/ must pass all of them, and each has a planted one that must not.
  */
 import { formatAmount } from '../export/svg';
-import { LAYER_ALLOC, LAYER_KERNEL, LAYER_USER, LAYER_UNKNOWN, type FuncId, type Insight } from '../model/types';
+import { LAYER_ALLOC, LAYER_KERNEL, LAYER_USER, LAYER_UNKNOWN, type FuncId, type Insight, type TimeWindow } from '../model/types';
 import { REPEAT_FUNC, repeatsOf } from '../view/topology';
 import { about, covered, eighths, heaviest, insight, netPerEighth, note, percent, selfIn, type Evidence, type Facts, type Summed } from './facts';
 
@@ -214,12 +214,11 @@ const temporaryChurn: Rule = (facts) => {
   })];
 };
 
-/** The innermost frame of a path that is not the allocator or the standard library around it. */
+/** The innermost frame of a path that is the reader's; the innermost of all where none is. */
 function callerOf(facts: Facts, node: number): FuncId {
   const { parent, func } = facts.engine.source('stacks');
   for (let n = node; n >= 0; n = parent[n]) {
-    const f = func[n];
-    if (f >= 0 && (layerOf(facts, f) === LAYER_USER || layerOf(facts, f) === LAYER_UNKNOWN)) return f;
+    if (facts.engine.isReaders(func[n])) return func[n];
   }
   return node >= 0 ? func[node] : -1;
 }
@@ -285,30 +284,57 @@ const SPIKES_SHOWN = 5;
 const SPIKE_PART = 0.02;
 /** When malloc explains less than this of a spike, the memory came another way. */
 const SPIKE_EXPLAINED = 0.2;
+type Spike = Facts['engine']['profile']['side']['events'][number];
+
+function spikeSpan(event: Spike): TimeWindow {
+  return { fromMs: event.startMs, toMs: Math.max(event.endMs, event.startMs + 1) };
+}
+
+function spikeTitle(event: Spike): string {
+  return event.text || (event.type === 'spike' ? `Memory spike: +${bytes(event.sizeBytes)}` : `CPU spike: ${event.peak.toFixed(0)} % at its peak`);
+}
+
+/** What made one spike, the largest cause first. */
+function spikeEvidence(facts: Facts, event: Spike): Evidence[] {
+  const { engine } = facts;
+  const span = spikeSpan(event);
+  const cause = engine.spikeCause(span, 3);
+  const paths = event.type === 'spike' ? cause.allocations.filter((a) => a.value >= SPIKE_PART * event.sizeBytes) : [];
+  const explained = paths.reduce((total, a) => total + a.value, 0) / event.sizeBytes;
+  return [
+    ...paths.map((a) => ({ text: `${nameOf(facts, callerOf(facts, a.node))}: +${bytes(a.value)}`, func: callerOf(facts, a.node), window: span, share: a.value / event.sizeBytes })),
+    ...(event.type === 'spike' && engine.metric('net_bytes') && explained < SPIKE_EXPLAINED ? [note('Little of it was allocated with malloc: memory was mapped directly, or blocks from before were touched for the first time.', span)] : []),
+    ...cause.functions.map((f) => ({ text: `${f.name}: ${formatAmount(f.value, f.unit === 'pct' ? 'none' : f.unit)} of CPU${f.via >= 0 ? ` via ${nameOf(facts, f.via)}` : ''}`, func: f.func, window: span, share: NaN })),
+  ];
+}
+
+/** Spikes of one kind are one finding: how many, when each was, and what made it. */
 const spikeCauses: Rule = (facts) => {
   const { engine, window } = facts;
   const spikes = engine.profile.side.events.filter((e) => (e.type === 'spike' || e.type === 'cpu_spike') && (!window || (e.startMs < window.toMs && e.endMs >= window.fromMs)));
   // The recorder's rule decides what a spike is; here the largest are explained.
-  const size = (e: (typeof spikes)[number]): number => (e.type === 'spike' ? e.sizeBytes : e.endMs - e.startMs);
-  const memory = spikes.filter((e) => e.type === 'spike').sort((a, b) => size(b) - size(a)).slice(0, SPIKES_SHOWN);
-  const cpu = spikes.filter((e) => e.type === 'cpu_spike').sort((a, b) => size(b) - size(a)).slice(0, SPIKES_SHOWN);
-  return [...memory, ...cpu].map((event) => {
-    const span = { fromMs: event.startMs, toMs: Math.max(event.endMs, event.startMs + 1) };
-    const cause = engine.spikeCause(span, 3);
-    const paths = event.type === 'spike' ? cause.allocations.filter((a) => a.value >= SPIKE_PART * event.sizeBytes) : [];
-    const explained = paths.reduce((total, a) => total + a.value, 0) / event.sizeBytes;
-    const evidence: Evidence[] = [
-      ...paths.map((a) => ({ text: `${nameOf(facts, callerOf(facts, a.node))}: +${bytes(a.value)}`, func: callerOf(facts, a.node), window: span, share: a.value / event.sizeBytes })),
-      ...(event.type === 'spike' && engine.metric('net_bytes') && explained < SPIKE_EXPLAINED ? [note('Little of it was allocated with malloc: memory was mapped directly, or blocks from before were touched for the first time.', span)] : []),
-      ...cause.functions.map((f) => ({ text: `${f.name}: ${formatAmount(f.value, f.unit === 'pct' ? 'none' : f.unit)} of CPU`, func: f.func, window: span, share: NaN })),
-    ];
-    const title = event.text || (event.type === 'spike' ? `Memory spike: +${bytes(event.sizeBytes)}` : `CPU spike: ${event.peak.toFixed(0)} % at its peak`);
-    return insight(facts, event.type === 'spike' ? 'memory-spike' : 'cpu-spike', 'warning', {
-      title, window: span, evidence: evidence.length > 0 ? evidence : [note('No stacks were recorded in its window.', span)],
-      why: event.type === 'spike' ? 'Memory grew faster here than anywhere else; what is listed allocated it.' : 'The CPU was busy here; what is listed ran.',
-      advice: 'Click to select its window: flame graph, tables and memory then speak about these moments only.',
-      threshold: event.type === 'spike' ? 'an episode found while recording: more than --spike-mem MB inside one second' : 'an episode found while recording: above --spike-cpu percent over 100 ms',
+  const size = (e: Spike): number => (e.type === 'spike' ? e.sizeBytes : e.endMs - e.startMs);
+  return ['spike', 'cpu_spike'].flatMap((type) => {
+    const all = spikes.filter((e) => e.type === type).sort((a, b) => size(b) - size(a));
+    if (!all.length) return [];
+    const [largest] = all;
+    const memory = type === 'spike';
+    const shown = all.slice(0, SPIKES_SHOWN).sort((a, b) => a.startMs - b.startMs);
+    const evidence = all.length === 1 ? spikeEvidence(facts, largest) : shown.map((event): Evidence => {
+      const [first] = spikeEvidence(facts, event);
+      const when = formatAmount(event.startMs * 1000, 'us');
+      return { text: `at ${when}: ${spikeTitle(event).replace(/^(Memory|CPU) spike: /, '')}${first ? `, ${first.text}` : ''}`, func: first?.func ?? -1, window: spikeSpan(event), share: NaN };
     });
+    if (all.length > shown.length) evidence.push(note(`and ${all.length - shown.length} smaller ones`));
+    const kind = memory ? 'memory' : 'CPU';
+    return [insight(facts, memory ? 'memory-spike' : 'cpu-spike', 'warning', {
+      title: all.length === 1 ? spikeTitle(largest) : `${all.length} ${kind} spikes, the largest ${spikeTitle(largest).replace(/^(Memory|CPU) spike: /, '')}`,
+      window: all.length === 1 ? spikeSpan(largest) : null,
+      evidence: evidence.length > 0 ? evidence : [note('No stacks were recorded in its window.', spikeSpan(largest))],
+      why: memory ? 'Memory grew faster here than anywhere else; what is listed allocated it.' : 'The CPU was busy here; what is listed ran.',
+      advice: all.length === 1 ? 'Click to select its window: flame graph, tables and memory then speak about these moments only.' : 'Click one to select its window. Spikes with one cause are one thing to change.',
+      threshold: memory ? 'an episode found while recording: more than --spike-mem MB inside one second' : 'an episode found while recording: above --spike-cpu percent over 100 ms',
+    })];
   });
 };
 

@@ -297,6 +297,8 @@ export interface ProfileInfo {
   readonly id: number;
   readonly format: FormatName;
   readonly name: string;
+  /** Name of the file it came from. */
+  readonly file: string;
   readonly sizeBytes: number;
   readonly nodes: number;
   readonly funcs: PageFuncs;
@@ -440,10 +442,13 @@ export interface Insight {
   readonly window: TimeWindow | null;
 }
 
-/** What made a spike: functions by CPU and allocation paths by net bytes in its window. */
+/**
+ * What made a spike: functions by CPU and allocation paths by net bytes in its window. Time is charged to the innermost
+ * function of the reader's that was on the stack; VIA is the function below it that had most of it itself, -1 for none.
+ */
 export interface SpikeCause {
   readonly window: TimeWindow;
-  readonly functions: readonly RankedName[];
+  readonly functions: readonly (RankedName & { readonly via: FuncId })[];
   readonly allocations: readonly (RankedName & { readonly path: readonly FuncId[] })[];
 }
 
@@ -476,6 +481,8 @@ export interface CompareView {
   readonly unit: Unit;
   readonly baseTotal: number;
   readonly nextTotal: number;
+  /** What one sample weighs on each side, in the metric's unit; NaN where the amounts were counted, not sampled. */
+  readonly periods: readonly [number, number];
   /** Functions, largest absolute change of self first. */
   readonly rows: { readonly count: number; readonly func: Int32Array; readonly baseSelf: Float64Array; readonly nextSelf: Float64Array; readonly baseTotal: Float64Array; readonly nextTotal: Float64Array };
   /** Why the two may not be comparable, in words. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Answers the page's questions about one profile. Trees are cached by what shapes them; windows only sum. */
 import type {
-  FuncId, GroupTable, HotWindows, Metric, PageFuncs, Profile, ProfileInfo, RankedName, SpikeCause, Tables, TimeWindow, Topology, Transform, View, ViewRequest,
+  FuncId, GroupTable, HotWindows, Metric, PageFuncs, Profile, ProfileInfo, SpikeCause, Tables, TimeWindow, Topology, Transform, View, ViewRequest,
 } from '../model/types';
 import { ALL_LAYERS } from '../model/types';
 import { foldRoots, gather, type Folded } from './fold';
@@ -33,7 +33,7 @@ export class Engine {
   private readonly weights = new Map<Metric, Float64Array>();
   private readonly folded = new WeakMap<BuiltTree, Folded | null>();
 
-  constructor(readonly id: number, readonly profile: Profile, readonly sizeBytes: number) {
+  constructor(readonly id: number, readonly profile: Profile, readonly sizeBytes: number, readonly file = '') {
     const { funcs, strings, modules } = profile;
     const crates = numberStrings(funcs.crate, strings);
     const files = numberStrings(funcs.file, strings);
@@ -51,6 +51,7 @@ export class Engine {
       id: this.id,
       format: profile.format,
       name: profile.name,
+      file: this.file,
       sizeBytes: this.sizeBytes,
       nodes: profile.stacks.count,
       funcs: this.funcs,
@@ -198,9 +199,20 @@ export class Engine {
 
   /** Samples behind an amount of CPU time: each weighs one period. */
   private samples(metric: Metric, amount: number): number {
-    if (metric.info.unit === 'samples') return amount;
+    const period = this.samplePeriod(metric);
+    return period === 1 ? amount : Math.round(amount / period);
+  }
+
+  /** What one sample weighs in the metric's unit; NaN where amounts were not sampled at a known rate. */
+  samplePeriod(metric: Metric): number {
+    if (metric.info.unit === 'samples') return 1;
     const hz = this.profile.side.meta.stackRateHz;
-    return metric.info.id === 'cpu' && hz > 0 ? Math.round((amount / 1e6) * hz) : NaN;
+    return metric.info.id === 'cpu' && hz > 0 ? 1e6 / hz : NaN;
+  }
+
+  /** Whether a function is the reader's; nodes like [unsampled] explain a gap, they are nobody's code. */
+  isReaders(func: FuncId): boolean {
+    return func >= 0 && (MY_CODE >> this.funcs.layer[func] & 1) === 1 && !this.funcs.names[func].startsWith('[');
   }
 
   private topDown(request: ViewRequest, metric: Metric, tree: BuiltTree, sums: Sums, filter: Filter, nodes: number): Tables {
@@ -274,18 +286,30 @@ export class Engine {
   /** Functions by CPU and allocation paths by net bytes inside a window. */
   spikeCause(window: TimeWindow, limit = 5): SpikeCause {
     const cpu = this.metric('cpu') ?? this.profile.metrics.find((m) => m.info.windowed) ?? null;
-    const functions: RankedName[] = [];
-    if (cpu?.rows) {
-      const tree = this.tree({ ...PLAIN, metric: cpu.info.id }, 'top-down', null);
-      const self = sumSelf(tree, cpu, this.source(cpu.info.tree).count, this.filter(cpu, window, null, null)).value;
-      const total = self.slice();
-      accumulate(tree, total);
-      const table = groupSums(tree, self, total, this.groups).func.table(null);
-      for (let i = 0; i < Math.min(limit, table.count) && table.self[i] > 0; i++) {
-        functions.push({ name: this.funcs.names[table.key[i]] ?? '', value: table.self[i], unit: cpu.info.unit, func: table.key[i], node: -1 });
-      }
+    return { window, functions: cpu?.rows ? this.charged(cpu, window).slice(0, limit) : [], allocations: this.allocationPaths(window, limit) };
+  }
+
+  /** CPU of a window by the innermost function of the reader's on each stack; a stack without one is its leaf's. */
+  private charged(cpu: Metric, window: TimeWindow): SpikeCause['functions'][number][] {
+    const tree = this.tree({ ...PLAIN, metric: cpu.info.id }, 'top-down', null);
+    const { parent, func, count } = tree.topology;
+    const self = sumSelf(tree, cpu, this.source(cpu.info.tree).count, this.filter(cpu, window, null, null)).value;
+    const owner = new Int32Array(count).fill(-1);
+    const sums = new Map<FuncId, { value: number; via: Map<FuncId, number> }>();
+    for (let n = 1; n < count; n++) {
+      const f = func[n];
+      owner[n] = this.isReaders(f) ? f : owner[parent[n]];
+      if (self[n] <= 0 || f < 0 || (owner[n] < 0 && this.funcs.names[f].startsWith('['))) continue;
+      const key = owner[n] >= 0 ? owner[n] : f;
+      let sum = sums.get(key);
+      if (!sum) sums.set(key, (sum = { value: 0, via: new Map() }));
+      sum.value += self[n];
+      sum.via.set(f, (sum.via.get(f) ?? 0) + self[n]);
     }
-    return { window, functions, allocations: this.allocationPaths(window, limit) };
+    return [...sums].sort((a, b) => b[1].value - a[1].value).map(([key, { value, via }]) => {
+      const [most] = [...via].reduce((a, b) => (b[1] > a[1] ? b : a));
+      return { name: this.funcs.names[key] ?? '', value, unit: cpu.info.unit, func: key, node: -1, via: most === key ? -1 : most };
+    });
   }
 
   /**

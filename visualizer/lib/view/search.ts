@@ -13,16 +13,26 @@ export interface FuncMatches {
   readonly error: string | null;
 }
 
-/** Keeps the lower-cased names, so that typing does not make them again. */
+/** Keeps the names as they are searched, so that typing does not make them again. */
 export class NameSearch {
+  private whole = false;
+  private searched: readonly string[] | null = null;
   private lower: readonly string[] | null = null;
   private last: { text: string; mask: Uint8Array } | null = null;
 
-  constructor(private readonly names: readonly string[]) {}
+  /** SEEN gives the part of a name that is searched, unless the text itself has a `<`: then whole names are. */
+  constructor(private readonly names: readonly string[], private readonly seen: (name: string) => string = (name) => name) {}
 
   find(query: SearchQuery): FuncMatches {
     const mask = new Uint8Array(this.names.length);
     if (query.text === '') return { mask, funcs: 0, error: null };
+    const whole = query.text.includes('<');
+    if (whole !== this.whole) {
+      this.whole = whole;
+      this.lower = this.last = null;
+      this.searched = whole ? this.names : null;
+    }
+    this.searched ??= this.names.map(this.seen);
     return query.regexp ? this.byPattern(query, mask) : this.bySubstring(query, mask);
   }
 
@@ -34,13 +44,13 @@ export class NameSearch {
       return { mask, funcs: 0, error: `Not a regular expression: ${(error as Error).message.replace(/^.*?: (?=[^/]*$)/, '')}` };
     }
     let funcs = 0;
-    for (let f = 0; f < mask.length; f++) if (pattern.test(this.names[f])) funcs += mask[f] = 1;
+    for (let f = 0; f < mask.length; f++) if (pattern.test(this.searched![f])) funcs += mask[f] = 1;
     return { mask, funcs, error: null };
   }
 
   private bySubstring(query: SearchQuery, mask: Uint8Array): FuncMatches {
-    this.lower ??= this.names.map((name) => name.toLowerCase());
-    const names = query.caseSensitive ? this.names : this.lower;
+    this.lower ??= this.searched!.map((name) => name.toLowerCase());
+    const names = query.caseSensitive ? this.searched! : this.lower;
     const text = query.caseSensitive ? query.text : query.text.toLowerCase();
     // One more letter can only narrow what the shorter text found.
     const within = !query.caseSensitive && this.last && text.startsWith(this.last.text) ? this.last.mask : null;

@@ -113,7 +113,7 @@ export class Host {
     const take = async (name: string, opening: Promise<Opened>): Promise<void> => {
       try {
         const { profile, sizeBytes } = await opening;
-        const engine = new Engine(++this.lastProfile, profile, sizeBytes);
+        const engine = new Engine(++this.lastProfile, profile, sizeBytes, name);
         this.engines.set(engine.id, engine);
         profiles.push(engine.info());
       } catch (error) {

@@ -40,7 +40,7 @@ static void add_events(struct session *s)
     event->allocations = xcalloc(1, sizeof(*event->allocations));
     event->allocation_count = 1;
     event->allocations[0] =
-        (struct event_allocation){0, strings_add_str(&s->strings, "createObject ← setCommand ← call"), 8900000};
+        (struct event_allocation){-1, strings_add_str(&s->strings, "createObject ← setCommand ← call"), 8900000};
     event = add_event(s, EVENT_CPU_SPIKE, 7800 * SECOND / 1000);
     event->end_ns = event->start_ns + 1900 * SECOND / 1000;
     event->peak = 98;
@@ -245,12 +245,12 @@ START_TEST(no_line_is_wider_than_the_page)
 {
     struct session *s = sample_session();
 
-    for (int cols = 1; cols <= 120; cols++) {
+    for (int cols = 1; cols <= 220; cols++) {
         struct summary_options options = {.cols = cols,
                                           .charset = CHARSET_UTF8,
                                           .path = "a/very/long/path/to/some/where/deep/in/a/tree/rustscope-last.json",
                                           .path_bytes = 1};
-        int most = cols < 60 ? 60 : cols > 100 ? 100 : cols;
+        int most = cols < 60 ? 60 : cols > 200 ? 200 : cols;
         char *text = page_text(s, &options), *rest = text;
 
         for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
@@ -278,24 +278,159 @@ START_TEST(colour_is_only_there_when_asked_for)
 }
 END_TEST
 
-START_TEST(the_five_paths_that_held_most_at_the_peak_are_shown)
+/* A path of one frame of LAYER under PARENT. */
+static int32_t child_of(struct session *s, int32_t parent, const char *name, enum layer layer)
+{
+    return session_named_child(s, parent, name, layer);
+}
+
+START_TEST(the_five_functions_that_held_most_at_the_peak_are_shown)
 {
     struct session *s = sample_session();
     struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
-    uint32_t node = s->allocations.stats[0].node;
-    char *text;
-    int rows = 0;
+    char *text, name[] = "holder0";
 
     s->allocations.stats_count = 7;
     s->allocations.stats = xrealloc(s->allocations.stats, 7 * sizeof(*s->allocations.stats));
-    for (uint32_t i = 0; i < 7; i++)
-        s->allocations.stats[i] = (struct alloc_stats){.node = node, .peak_bytes = 1111111 * (i + 1)};
+    for (uint32_t i = 0; i < 7; i++) {
+        name[6] = (char)('0' + i);
+        s->allocations.stats[i] = (struct alloc_stats){
+            .node = child_of(s, child_of(s, -1, name, LAYER_USER), "std::vector<int>::push_back", LAYER_STD),
+            .peak_bytes = 1111111 * (i + 1)};
+    }
     text = page_text(s, &options);
-    for (const char *at = text; (at = strstr(at, "createObject ← setCommand ← call ← main")); at++)
-        rows++;
-    ck_assert_int_eq(rows, 5);
+    for (char i = '0'; i < '7'; i++) {
+        name[6] = i;
+        ck_assert_msg(!strstr(text, name) == (i < '2'), "%s", name);
+    }
     ck_assert_ptr_nonnull(strstr(text, "7.78 MB"));
     ck_assert_ptr_null(strstr(text, "2.22 MB"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(paths_stand_for_memory_that_nobody_of_the_readers_holds)
+{
+    struct session *s = sample_session();
+    struct summary_options options = {.cols = 80, .charset = CHARSET_UTF8};
+    char *text;
+
+    for (size_t i = 0; i < s->tree.frame_count; i++)
+        s->tree.frames[i].layer = LAYER_STD;
+    text = page_text(s, &options);
+    ck_assert_ptr_nonnull(strstr(text, "← createObject ← setCommand ← call"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+static void run(struct session *s, int32_t node, int64_t us)
+{
+    const int64_t values[] = {us, us / 1000};
+
+    rows_add(&s->cpu_rows, SECOND, (uint32_t)node, 0, values);
+    s->diagnostics.stack_samples += (uint64_t)us / 1000;
+}
+
+/* svc::price calls a library that takes nearly all the time; a leak, and time that nobody sampled. */
+static struct session *library_session(void)
+{
+    struct session *s = session_new(0, 0);
+    int32_t root, price, exp, load, append;
+
+    session_add_process(s, 7, -1, 0);
+    s->duration_ns = 10 * SECOND;
+    root = child_of(s, child_of(s, -1, "_start", LAYER_RUNTIME), "main", LAYER_USER);
+    price = child_of(s, root, "svc::price(std::vector<double> const&)", LAYER_USER);
+    s->tree.frames[s->tree.nodes[price].frame].file = strings_add_str(&s->strings, "/src/svc.cpp");
+    s->tree.frames[s->tree.nodes[price].frame].line = 41;
+    exp = child_of(s, child_of(s, price, "exp", LAYER_STD), "__ieee754_exp_fma", LAYER_STD);
+    load = child_of(s, root, "svc::load_report()", LAYER_USER);
+    append =
+        child_of(s, load, "std::__cxx11::basic_string<char, std::allocator<char> >::append(char const*)", LAYER_STD);
+    run(s, exp, 900000);
+    run(s, price, 20000);
+    run(s, append, 60000);
+    run(s, child_of(s, -1, "[unsampled]", LAYER_UNKNOWN), 2000000);
+    s->allocations.measured = true;
+    s->allocations.total_allocations = 10;
+    s->allocations.leaked_bytes = 9000000;
+    s->allocations.leaked_count = 3;
+    s->allocations.stats = xcalloc(1, sizeof(*s->allocations.stats));
+    s->allocations.stats[s->allocations.stats_count++] =
+        (struct alloc_stats){.node = append, .peak_bytes = 9000000, .leaked_bytes = 9000000};
+    s->allocations.leaks = xcalloc(2, sizeof(*s->allocations.leaks));
+    s->allocations.leaks[s->allocations.leak_count++] =
+        (struct leak){.node = append, .bytes = 8000000, .count = 2, .first_ns = SECOND, .last_ns = 9 * SECOND};
+    s->allocations.leaks[s->allocations.leak_count++] =
+        (struct leak){.node = append, .bytes = 1000000, .count = 1, .first_ns = 2 * SECOND, .last_ns = 2 * SECOND};
+    return s;
+}
+
+/* The line of TEXT (which stays whole) that holds WHAT, after AFTER. */
+static const char *line_with(const char *text, const char *after, const char *what)
+{
+    static char line[1024];
+    const char *at = strstr(text, after);
+
+    at = at ? strstr(at, what) : NULL;
+    ck_assert_msg(at != NULL, "no %s after %s in:\n%s", what, after, text);
+    while (at > text && at[-1] != '\n')
+        at--;
+    snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+    return line;
+}
+
+START_TEST(each_line_leads_with_the_readers_own_function)
+{
+    struct session *s = library_session();
+    struct summary_options options = {.cols = 120, .charset = CHARSET_UTF8};
+    char *text = page_text(s, &options);
+    const char *line;
+
+    ck_assert_ptr_nonnull(strstr(text, "in all\n    svc::price ")); /* the first row */
+    line = line_with(text, "Where the time went", "svc::price");
+    ck_assert_ptr_nonnull(strstr(line, "svc.cpp:41"));
+    ck_assert_ptr_nonnull(strstr(line, "via exp"));
+    ck_assert_ptr_nonnull(strstr(line, "0.7 %")); /* itself, of 2.98 s */
+    ck_assert_ptr_nonnull(strstr(line, "30.9 %"));
+    ck_assert_ptr_nonnull(strstr(line_with(text, "By self time", "svc::price"), "via __ieee754_exp_fma"));
+    line = line_with(text, "Still allocated", "svc::load_report");
+    ck_assert_ptr_nonnull(strstr(line, "via …::string::append"));
+    ck_assert_ptr_nonnull(strstr(line, "9.00 MB"));
+    ck_assert_ptr_nonnull(strstr(line, "3 blocks"));
+    ck_assert_ptr_nonnull(strstr(line, "growing"));
+    ck_assert_ptr_nonnull(line_with(text, "Look first", "1. svc::price (svc.cpp:41) takes 31 %"));
+    ck_assert_ptr_nonnull(line_with(text, "Look first", "2. 9.00 MB in 3 blocks"));
+    ck_assert_ptr_null(strstr(text, ". [unsampled]"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(a_stripped_program_says_what_brings_its_names)
+{
+    struct session *s = session_new(0, 0);
+    struct summary_options options = {.cols = 120, .charset = CHARSET_UTF8};
+    bool is_new;
+    uint32_t module = calltree_module(&s->tree, strings_add_str(&s->strings, "/opt/app"), 0, &is_new);
+    uint32_t frame = calltree_frame(&s->tree, module, 0x1234);
+    char *text;
+
+    s->duration_ns = SECOND;
+    s->tree.modules[module].name = strings_add_str(&s->strings, "app");
+    s->tree.modules[module].symbols = MODULE_SYMBOLS_DYNSYM;
+    s->tree.frames[frame].func = strings_add_str(&s->strings, "app+0x1200");
+    s->tree.frames[frame].layer = LAYER_USER;
+    run(s, calltree_child(&s->tree, -1, frame), 500000);
+    text = page_text(s, &options);
+    ck_assert_ptr_nonnull(strstr(text, "is in app, whose names are missing"));
+    ck_assert_ptr_nonnull(strstr(text, "-dbgsym"));
+    free(text);
+    s->tree.modules[module].symbols = MODULE_SYMBOLS_SYMTAB;
+    text = page_text(s, &options);
+    ck_assert_ptr_null(strstr(text, "names are missing"));
     free(text);
     session_free(s);
 }
@@ -400,6 +535,7 @@ static void set_up_locale(void)
 }
 
 SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
-      the_five_paths_that_held_most_at_the_peak_are_shown, a_page_is_written_at_once, an_empty_session_is_a_short_page,
-      hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline,
-      the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)
+      the_five_functions_that_held_most_at_the_peak_are_shown, paths_stand_for_memory_that_nobody_of_the_readers_holds,
+      each_line_leads_with_the_readers_own_function, a_stripped_program_says_what_brings_its_names,
+      a_page_is_written_at_once, an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal,
+      totals_prefer_clocks_over_the_timeline, the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)

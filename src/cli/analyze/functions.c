@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyze/functions.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/scope_names.h"
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "core/path.h"
@@ -115,22 +115,6 @@ struct profile {
     int32_t *first_child, *next_sibling; /* -1 ends */
 };
 
-/* What the kernel and libc do for the profiler is the profiler's as well; what a malloc hook calls on to is not. */
-static void mark_ours(struct profile *profile)
-{
-    const struct calltree *tree = &profile->s->tree;
-
-    for (size_t i = 0; i < tree->node_count; i++) {
-        enum layer layer = tree->frames[tree->nodes[i].frame].layer;
-        int32_t parent = tree->nodes[i].parent;
-
-        if (layer == LAYER_PROFILER)
-            profile->is_ours[i] = true;
-        else if (layer == LAYER_KERNEL || layer == LAYER_STD)
-            profile->is_ours[i] = parent >= 0 && profile->is_ours[parent];
-    }
-}
-
 static void profile_init(struct profile *profile, struct session *s)
 {
     size_t count = s->tree.node_count + 1;
@@ -141,7 +125,7 @@ static void profile_init(struct profile *profile, struct session *s)
         .self = xcalloc(count, sizeof(*profile->self)),
         .total = xcalloc(count, sizeof(*profile->total)),
     };
-    mark_ours(profile);
+    window_mark_ours(s, profile->is_ours);
 }
 
 static void profile_release(struct profile *profile)
@@ -153,22 +137,12 @@ static void profile_release(struct profile *profile)
     free(profile->next_sibling);
 }
 
-/* How much of bucket NUMBER lies in WINDOW, 0 to 1. */
-static double share_of_bucket(const struct rows *rows, uint32_t number, const struct time_window *window)
-{
-    uint64_t begin = (uint64_t)number * rows->interval_ns, end = begin + rows->interval_ns;
-    uint64_t from = begin > window->from_ns ? begin : window->from_ns;
-    uint64_t to = end < window->to_ns ? end : window->to_ns;
-
-    return to > from ? (double)(to - from) / (double)rows->interval_ns : 0;
-}
-
 static void add_self(struct profile *profile, const struct time_window *window)
 {
     const struct rows *rows = &profile->s->cpu_rows;
 
     for (size_t row = 0; row < rows->count; row++) {
-        double share = share_of_bucket(rows, rows->bucket[row], window);
+        double share = window_share(rows, rows->bucket[row], window);
         uint64_t us = (uint64_t)llround((double)rows->value[CPU_ROW_WEIGHT_US][row] * share);
         uint64_t samples = (uint64_t)llround((double)rows->value[CPU_ROW_SAMPLES][row] * share);
         uint32_t node = rows->key[row];
@@ -389,84 +363,6 @@ static int compare_functions(const void *a, const void *b)
     return strcmp(strings_get(sorting_strings, x->name), strings_get(sorting_strings, y->name));
 }
 
-static bool is_one_of(char c, const char *what)
-{
-    return c && strchr(what, c);
-}
-
-/* Behind the generic argument that TEXT begins with: at the comma or bracket that ends it, or at END. */
-static const char *after_argument(const char *text, char end)
-{
-    int depth = 0;
-
-    for (const char *p = text; *p; p++) {
-        bool arrow = *p == '>' && p > text && p[-1] == '-';
-
-        if (!depth && !arrow && (*p == end || is_one_of(*p, ",>)")))
-            return p;
-        depth += is_one_of(*p, "<([") ? 1 : is_one_of(*p, ">)]") && !arrow ? -1 : 0;
-    }
-    return text + strlen(text);
-}
-
-/*
- * Is NAME, as a Rust program knows it at run time, that of SYMBOL? There `_` stands for generic arguments:
- * `shop::Shelf<_>::weigh` is `shop::Shelf<T>::weigh`.
- */
-static bool is_rust_name_of(const char *name, const char *symbol)
-{
-    for (const char *start = name; *name; name++) {
-        if (*name == '_' && name > start && is_one_of(name[-1], "<, (&") && is_one_of(name[1], ",>) ")) {
-            symbol = after_argument(symbol, name[1]);
-            continue;
-        }
-        if (*name == ' ' && name > start && name[-1] == ',' && *symbol != ' ')
-            continue; /* symbols have no space there */
-        if (*name != *symbol)
-            return false;
-        symbol++;
-    }
-    return !*symbol;
-}
-
-/* Behind NAME at the start of SYMBOL; NULL when it does not begin so. Compilers and demanglers differ in one word. */
-static const char *behind_cpp_name(const char *name, const char *symbol)
-{
-    static const char compilers[] = "{anonymous}", demanglers[] = "(anonymous namespace)";
-
-    while (*name) {
-        if (!strncmp(name, compilers, sizeof(compilers) - 1) && !strncmp(symbol, demanglers, sizeof(demanglers) - 1)) {
-            name += sizeof(compilers) - 1;
-            symbol += sizeof(demanglers) - 1;
-        } else if (*name++ != *symbol++) {
-            return NULL;
-        }
-    }
-    return symbol;
-}
-
-/*
- * Is NAME, as a C++ compiler tells it to the library, less return type and arguments, that of SYMBOL? A template's
- * symbol begins with the return type: `shop::add` is `int shop::add<int>(int, char const*)`.
- */
-static bool is_cpp_name_of(const char *name, const char *symbol)
-{
-    int depth = 0;
-
-    for (const char *at = symbol; *at && *name; at++) {
-        const char *rest = depth || (at > symbol && !is_one_of(at[-1], " *&")) ? NULL : behind_cpp_name(name, at);
-
-        if (rest && *rest == '<') {
-            rest = after_argument(rest + 1, '>');
-            rest = *rest ? rest + 1 : rest;
-        }
-        if (rest && *rest == '(')
-            return true;
-        depth += is_one_of(*at, "<([{") ? 1 : is_one_of(*at, ">)]}") ? -1 : 0;
-    }
-    return false;
-}
-
 /*
  * The sampled C++ function that a scope of its own name is in. Of overloads it is the one whose sampled line comes
  * soonest behind the scope's, which stands at a function's top.
@@ -483,7 +379,7 @@ static struct function *sampled_cpp_half(const struct session *s, struct functio
         struct function *f = &list[i];
         bool behind;
 
-        if (f->source != FUNCTION_SAMPLED || !is_cpp_name_of(name, strings_get(&s->strings, f->name)))
+        if (f->source != FUNCTION_SAMPLED || !cpp_name_is_of(name, strings_get(&s->strings, f->name)))
             continue;
         behind =
             f->line && f->line >= instrumented->line && !strcmp(rs_path_base(strings_get(&s->strings, f->file)), file);
@@ -504,7 +400,7 @@ static struct function *sampled_half(const struct session *s, struct function *l
     for (size_t i = 0; i < count; i++)
         if (list[i].source == FUNCTION_SAMPLED &&
             (list[i].name == instrumented->name ||
-             (generic && is_rust_name_of(name, strings_get(&s->strings, list[i].name)))))
+             (generic && rust_name_is_of(name, strings_get(&s->strings, list[i].name)))))
             return &list[i];
     return sampled_cpp_half(s, list, count, instrumented);
 }
@@ -756,7 +652,7 @@ static void tally_window(struct tally *tally, const struct time_window *window, 
 
         if (sorted && rows->bucket[row] > last)
             break;
-        share = share_of_bucket(rows, rows->bucket[row], window);
+        share = window_share(rows, rows->bucket[row], window);
         if (share > 0 && session_row_of_process(tally->profile->s, rows, row, process))
             tally_row(tally, row, share);
     }
@@ -882,46 +778,4 @@ void hotspots_compute(struct session *s)
     groups_release(&functions);
     groups_release(&crates);
     profile_release(&profile);
-}
-
-/* ---- FROM..TO ---- */
-
-static int parse_bound(const struct session *s, const char *text, size_t len, uint64_t *at_ns, struct rs_err *err)
-{
-    char *copy = xmemdup0(text, len), *end;
-    double seconds = strtod(copy, &end);
-    int rc = 0;
-
-    if (end != copy && !*end && seconds >= 0 && seconds < 1e9) {
-        *at_ns = (uint64_t)(seconds * 1e9);
-        goto out;
-    }
-    rc = -EINVAL;
-    for (size_t i = 0; i < s->event_count && rc; i++)
-        if (s->events[i].type == EVENT_MARK && !strcmp(strings_get(&s->strings, s->events[i].location), copy)) {
-            *at_ns = s->events[i].start_ns;
-            rc = 0;
-        }
-    if (rc)
-        rs_err_set(err, rc, "--window: \"%s\" is neither seconds nor a mark of this session", copy);
-out:
-    free(copy);
-    return rc;
-}
-
-int time_window_parse(const struct session *s, const char *text, struct time_window *window, struct rs_err *err)
-{
-    const char *dots = strstr(text, "..");
-    int rc = 0;
-
-    *window = (struct time_window){0, UINT64_MAX};
-    if (!dots)
-        return rs_err_set(err, -EINVAL, "--window takes FROM..TO, seconds or mark names, not \"%s\"", text);
-    if (dots != text)
-        rc = parse_bound(s, text, (size_t)(dots - text), &window->from_ns, err);
-    if (!rc && dots[2])
-        rc = parse_bound(s, dots + 2, strlen(dots + 2), &window->to_ns, err);
-    if (!rc && window->to_ns <= window->from_ns)
-        rc = rs_err_set(err, -EINVAL, "--window %s is empty", text);
-    return rc;
 }

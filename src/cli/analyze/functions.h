@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "analyze/window.h"
 #include "session/session.h"
 
 /*
@@ -16,10 +16,6 @@
  * whose innermost frame is the profiler's (or what the kernel and libc did for it) is in no percentage and only in
  * diagnostics.overhead_pct. So self_pct of all functions adds up to 100.
  */
-struct time_window {
-    uint64_t from_ns, to_ns; /* at_ns; to_ns UINT64_MAX: to the end */
-};
-
 /* Fills functions, crate_rollups, module_rollups and, of the whole session, overhead_pct. Instrumented functions stay.
  */
 void functions_compute(struct session *s, const struct time_window *window);
@@ -38,9 +34,3 @@ struct top_function {
     uint64_t self_us;
 };
 size_t functions_top(struct session *s, const struct time_window *window, struct top_function *out, size_t max);
-
-/*
- * Reads `FROM..TO`: seconds from the start, or the names of marks; either may be missing. Returns 0, or -EINVAL with a
- * sentence.
- */
-int time_window_parse(const struct session *s, const char *text, struct time_window *window, struct rs_err *err);

@@ -12,10 +12,11 @@
 #include "analyze/node_path.h"
 #include "base/alloc.h"
 #include "core/path.h"
-#include "session/totals.h"
+#include "report/findings.h"
+#include "report/page.h"
+#include "text/name.h"
 
 enum {
-    PAGE_ROWS = 200,
     SPIKES_SHOWN = 8,
     BENCHMARKS_SHOWN = 20,
     FUNCTIONS_SHOWN = 10,
@@ -23,55 +24,7 @@ enum {
     WORST_SHOWN = 3,
     OUTSIDE_WORTH_BYTES = 1000000, /* a line of its own */
     PATH_FRAMES = 5,
-    LABEL_COL = 2,
-    SPARK_COL = 11,
 };
-
-/* The page as it is being filled. */
-struct page {
-    struct canvas *canvas;
-    const struct session *s;
-    const struct summary_options *options;
-    struct totals totals;
-    uint64_t from_ns, to_ns;
-    int row, cols;
-};
-
-static const char *text_of(const struct page *page, string_id id)
-{
-    return strings_get(&page->s->strings, id);
-}
-
-/* Puts TEXT at COL of the current row if it fits whole; returns the column behind it and a gap of two, else COL. */
-static int piece(struct page *page, int col, enum style style, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static int piece(struct page *page, int col, enum style style, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    int needed;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    needed = fmt_cols(text, page->options->charset);
-    if (col + needed > page->cols)
-        return col;
-    return col + canvas_text(page->canvas, page->row, col, needed, text, style) + 3;
-}
-
-static void next_row(struct page *page)
-{
-    if (page->row < PAGE_ROWS - 1)
-        page->row++;
-}
-
-/* Wraps TEXT from COL on, indenting what follows by INDENT. */
-static void paragraph(struct page *page, int col, int indent, enum style style, const char *text)
-{
-    for (int rows = canvas_wrap(page->canvas, page->row, col, indent, text, style); rows > 0; rows--)
-        next_row(page);
-}
 
 /* -- head --------------------------------------------------------------------------------------------------------- */
 
@@ -82,14 +35,14 @@ static void program_text(const struct page *page, char *out, size_t cap)
 
     out[0] = '\0';
     for (size_t i = 0; i < meta->argc && used < cap - 1; i++) {
-        const char *arg = text_of(page, meta->argv[i]);
+        const char *arg = page_text(page, meta->argv[i]);
 
         if (i == 0)
             arg = rs_path_base(arg);
         used += (size_t)snprintf(out + used, cap - used, "%s%s", i ? " " : "", *arg ? arg : "''");
     }
     if (!meta->argc) {
-        const char *name = page->s->process_count ? text_of(page, page->s->processes[0].name) : "";
+        const char *name = page->s->process_count ? page_text(page, page->s->processes[0].name) : "";
 
         if (meta->pid > 0)
             snprintf(out, cap, *name ? "%s (pid %d)" : "%spid %d", name, meta->pid);
@@ -126,8 +79,8 @@ static void draw_head(struct page *page)
     program_text(page, program, sizeof(program));
     ending_text(meta, ending, sizeof(ending));
     if (o->window)
-        snprintf(times, sizeof(times), "%s to %s of %s", fmt_clock((double)page->from_ns / 1e9).s,
-                 fmt_clock((double)page->to_ns / 1e9).s, fmt_span((double)page->s->duration_ns / 1e9).s);
+        snprintf(times, sizeof(times), "%s to %s of %s", fmt_clock((double)page->window.from_ns / 1e9).s,
+                 fmt_clock((double)page->window.to_ns / 1e9).s, fmt_span((double)page->s->duration_ns / 1e9).s);
     else
         snprintf(times, sizeof(times), "%s", fmt_span((double)page->s->duration_ns / 1e9).s);
     if (o->path && o->path_bytes)
@@ -143,16 +96,16 @@ static void draw_head(struct page *page)
     if (needed > page->cols - col - right - 3)
         needed = page->cols - col - right - 3;
     col += canvas_text(page->canvas, page->row, col, needed, program, STYLE_TITLE) + 3;
-    col = piece(page, col, STYLE_NORMAL, "%s", times);
-    piece(page, col, bad ? STYLE_SPIKE : STYLE_NORMAL, "%s", ending);
+    col = page_piece(page, col, STYLE_NORMAL, "%s", times);
+    page_piece(page, col, bad ? STYLE_SPIKE : STYLE_NORMAL, "%s", ending);
     if (*file && file_below) {
-        next_row(page);
-        canvas_text(page->canvas, page->row, SPARK_COL, page->cols - SPARK_COL, file, STYLE_DIM);
+        page_next_row(page);
+        canvas_text(page->canvas, page->row, PAGE_SPARK_COL, page->cols - PAGE_SPARK_COL, file, STYLE_DIM);
     } else if (*file) {
         canvas_text_right(page->canvas, page->row, 0, page->cols, file, STYLE_DIM);
     }
-    next_row(page);
-    next_row(page);
+    page_next_row(page);
+    page_next_row(page);
 }
 
 /* -- metrics ------------------------------------------------------------------------------------------------------ */
@@ -176,27 +129,27 @@ static bool is_flat(const double *values, size_t count)
     return true;
 }
 
-/* The metric's sparkline, a plain line where nothing changes, at SPARK_COL; returns the column behind it. */
+/* The metric's sparkline, a plain line where nothing changes, at PAGE_SPARK_COL; returns the column behind it. */
 static int draw_spark(struct page *page, const char *label, enum metric metric, enum style style)
 {
     const struct series *line = &page->s->timeline;
-    size_t from = (size_t)(page->from_ns / line->interval_ns), count = 0;
+    size_t from = (size_t)(page->window.from_ns / line->interval_ns), count = 0;
     int cells = spark_cells(page);
     char spark[SUMMARY_MAX_COLS * 3 + 1];
     double values[TIMELINE_POINTS];
 
-    for (size_t i = from; i < line->count && i * line->interval_ns < page->to_ns && count < TIMELINE_POINTS; i++)
+    for (size_t i = from; i < line->count && i * line->interval_ns < page->window.to_ns && count < TIMELINE_POINTS; i++)
         values[count++] = series_get(line, metric, i);
-    canvas_text(page->canvas, page->row, LABEL_COL, SPARK_COL - LABEL_COL - 1, label, STYLE_NORMAL);
+    canvas_text(page->canvas, page->row, PAGE_LABEL_COL, PAGE_SPARK_COL - PAGE_LABEL_COL - 1, label, STYLE_NORMAL);
     if (is_flat(values, count)) {
         for (int i = 0; i < cells; i++)
-            canvas_put(page->canvas, page->row, SPARK_COL + i,
+            canvas_put(page->canvas, page->row, PAGE_SPARK_COL + i,
                        canvas_box_glyph(page->options->charset, EDGE_LEFT | EDGE_RIGHT), style);
     } else {
         fmt_sparkline(spark, sizeof(spark), values, count, cells, 0, page->options->charset);
-        canvas_text(page->canvas, page->row, SPARK_COL, cells, spark, style);
+        canvas_text(page->canvas, page->row, PAGE_SPARK_COL, cells, spark, style);
     }
-    return SPARK_COL + cells + 2;
+    return PAGE_SPARK_COL + cells + 2;
 }
 
 static void draw_metrics(struct page *page)
@@ -207,42 +160,44 @@ static void draw_metrics(struct page *page)
 
     if (isfinite(t->cpu_avg_pct) || t->cpu_ns) {
         col = draw_spark(page, "CPU", METRIC_CPU_PCT, STYLE_FINE);
-        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_pct(t->cpu_avg_pct).s);
-        col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_pct(t->cpu_peak_pct).s);
+        col = page_piece(page, col, STYLE_NORMAL, "avg %7s", fmt_pct(t->cpu_avg_pct).s);
+        col = page_piece(page, col, STYLE_NORMAL, "peak %7s", fmt_pct(t->cpu_peak_pct).s);
         if (several)
-            piece(page, col, STYLE_DIM, "%s in %zu processes", fmt_span((double)t->cpu_ns / 1e9).s, t->processes);
+            page_piece(page, col, STYLE_DIM, "%s in %zu processes", fmt_span((double)t->cpu_ns / 1e9).s, t->processes);
         else if (t->threads)
-            piece(page, col, STYLE_DIM, "%s on %zu thread%s", fmt_span((double)t->cpu_ns / 1e9).s, t->threads,
-                  t->threads == 1 ? "" : "s");
+            page_piece(page, col, STYLE_DIM, "%s on %zu thread%s", fmt_span((double)t->cpu_ns / 1e9).s, t->threads,
+                       t->threads == 1 ? "" : "s");
         else
-            piece(page, col, STYLE_DIM, "%s", fmt_span((double)t->cpu_ns / 1e9).s);
-        next_row(page);
+            page_piece(page, col, STYLE_DIM, "%s", fmt_span((double)t->cpu_ns / 1e9).s);
+        page_next_row(page);
     }
     if (isfinite(t->heap_avg_bytes)) {
         col = draw_spark(page, t->heap_is_live ? "heap" : "memory", totals_heap_metric(page->s), STYLE_FINE);
-        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_bytes(t->heap_avg_bytes).s);
-        col = piece(page, col, STYLE_NORMAL, "peak %7s", fmt_bytes(t->heap_peak_bytes).s);
+        col = page_piece(page, col, STYLE_NORMAL, "avg %7s", fmt_bytes(t->heap_avg_bytes).s);
+        col = page_piece(page, col, STYLE_NORMAL, "peak %7s", fmt_bytes(t->heap_peak_bytes).s);
         if (isfinite(t->heap_peak_at_ns))
-            piece(page, col, STYLE_DIM, "at %s", fmt_clock(t->heap_peak_at_ns / 1e9).s);
-        next_row(page);
+            col = page_piece(page, col, STYLE_DIM, "at %s", fmt_clock(t->heap_peak_at_ns / 1e9).s);
+        if (isfinite(t->rss_peak_bytes))
+            page_piece(page, col, STYLE_DIM, "RSS peak %s", fmt_bytes(t->rss_peak_bytes).s);
+        page_next_row(page);
     }
     if (isfinite(t->thread_avg)) {
         col = draw_spark(page, "threads", METRIC_THREADS, STYLE_DIM);
-        col = piece(page, col, STYLE_NORMAL, "avg %7s", fmt_si(round(t->thread_avg * 10) / 10, "").s);
-        piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->thread_peak, "").s);
-        next_row(page);
+        col = page_piece(page, col, STYLE_NORMAL, "avg %7s", fmt_si(round(t->thread_avg * 10) / 10, "").s);
+        page_piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->thread_peak, "").s);
+        page_next_row(page);
     }
     if (isfinite(t->fd_peak)) {
         col = draw_spark(page, "fds", METRIC_OPEN_FDS, STYLE_DIM);
-        col = piece(page, col, STYLE_NORMAL, "end %7s", fmt_si(t->fd_last, "").s);
-        piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->fd_peak, "").s);
-        next_row(page);
+        col = page_piece(page, col, STYLE_NORMAL, "end %7s", fmt_si(t->fd_last, "").s);
+        page_piece(page, col, STYLE_NORMAL, "peak %7s", fmt_si(t->fd_peak, "").s);
+        page_next_row(page);
     }
     if (t->read_bytes + t->write_bytes > 0) {
-        canvas_text(page->canvas, page->row, LABEL_COL, SPARK_COL, "disk", STYLE_NORMAL);
-        col = piece(page, SPARK_COL, STYLE_NORMAL, "read %s", fmt_bytes(t->read_bytes).s);
-        piece(page, col, STYLE_NORMAL, "written %s", fmt_bytes(t->write_bytes).s);
-        next_row(page);
+        canvas_text(page->canvas, page->row, PAGE_LABEL_COL, PAGE_SPARK_COL, "disk", STYLE_NORMAL);
+        col = page_piece(page, PAGE_SPARK_COL, STYLE_NORMAL, "read %s", fmt_bytes(t->read_bytes).s);
+        page_piece(page, col, STYLE_NORMAL, "written %s", fmt_bytes(t->write_bytes).s);
+        page_next_row(page);
     }
 }
 
@@ -250,7 +205,7 @@ static void draw_metrics(struct page *page)
 
 static bool in_window(const struct page *page, const struct session_event *event)
 {
-    return event->start_ns <= page->to_ns && event->end_ns >= page->from_ns;
+    return event->start_ns <= page->window.to_ns && event->end_ns >= page->window.from_ns;
 }
 
 static bool is_spike(const struct session_event *event)
@@ -268,33 +223,61 @@ static void spike_text(const struct session_event *event, char *out, size_t cap)
         snprintf(out, cap, "CPU %s for %s", fmt_pct(event->peak).s, fmt_span(span).s);
 }
 
+/* The reader's function that cost the most CPU time in EVENT; false when none is known. */
+static bool draw_spike_owner(struct page *page, const struct session_event *event, int col)
+{
+    const struct time_window window = {event->start_ns, event->end_ns};
+    struct owner_costs costs;
+    bool known;
+
+    owner_costs_compute(page->s, &page->s->cpu_rows, CPU_ROW_WEIGHT_US, &page->owners, &window, &costs);
+    known = costs.owner_count > 0;
+    if (known) {
+        page_code(page, col, page->cols - col - 10, costs.owners[0].frame, costs.owners[0].via, STYLE_NORMAL);
+        canvas_text_right(page->canvas, page->row, page->cols - 9, 9,
+                          fmt_pct(100.0 * (double)costs.owners[0].all_us / (double)costs.all_us).s, STYLE_NORMAL);
+    }
+    owner_costs_release(&costs);
+    return known;
+}
+
 static void draw_spike(struct page *page, const struct session_event *event)
 {
     enum { WHAT_COL = 13, WHY_COL = 36 };
     char text[128], why[256] = "";
     size_t used = 0;
     int end = page->cols;
+    bool led = false; /* by a line of code */
 
     spike_text(event, text, sizeof(text));
     canvas_text(page->canvas, page->row, 4, 10, fmt_clock((double)event->start_ns / 1e9).s, STYLE_NORMAL);
     canvas_printf(page->canvas, page->row, WHAT_COL, WHY_COL - WHAT_COL - 1, STYLE_SPIKE, "%s%s",
                   event->type == EVENT_MEMORY_SPIKE ? "+" : "", text);
     if (event->type == EVENT_MEMORY_SPIKE && event->allocation_count) {
-        const struct event_allocation *top = &event->allocations[0];
+        int64_t bytes;
+        uint32_t frame, via;
 
-        snprintf(why, sizeof(why), "%.250s", text_of(page, top->path));
-        canvas_text_right(page->canvas, page->row, page->cols - 9, 9, fmt_bytes((double)top->bytes).s, STYLE_NORMAL);
+        led = page_spike_owner(page, event, &frame, &via, &bytes);
+        if (led)
+            page_code(page, WHY_COL, end - WHY_COL - 10, frame, via, STYLE_NORMAL);
+        else
+            snprintf(why, sizeof(why), "%.250s", page_text(page, event->allocations[0].path));
+        canvas_text_right(page->canvas, page->row, page->cols - 9, 9,
+                          fmt_bytes((double)(led ? bytes : event->allocations[0].bytes)).s, STYLE_NORMAL);
         end -= 10;
+    } else if (draw_spike_owner(page, event, WHY_COL)) {
+        led = true;
     } else {
         for (size_t i = 0; i < event->function_count && i < 3 && used < sizeof(why) - 1; i++)
             used += (size_t)snprintf(why + used, sizeof(why) - used, "%s%.70s %s", i ? "   " : "",
-                                     text_of(page, event->functions[i].name), fmt_pct(event->functions[i].pct).s);
+                                     page_text(page, event->functions[i].name), fmt_pct(event->functions[i].pct).s);
     }
-    if (!*why && event->process > 0 && (size_t)event->process < page->s->process_count)
-        snprintf(why, sizeof(why), "%s (pid %d)", text_of(page, page->s->processes[event->process].name),
+    if (!led && !*why && event->process > 0 && (size_t)event->process < page->s->process_count)
+        snprintf(why, sizeof(why), "%s (pid %d)", page_text(page, page->s->processes[event->process].name),
                  page->s->processes[event->process].pid);
-    canvas_text(page->canvas, page->row, WHY_COL, end - WHY_COL, why, STYLE_NORMAL);
-    next_row(page);
+    if (!led)
+        canvas_text(page->canvas, page->row, WHY_COL, end - WHY_COL, why, STYLE_NORMAL);
+    page_next_row(page);
 }
 
 /* How much an event counts when not all can be shown. */
@@ -314,9 +297,9 @@ static void draw_spikes(struct page *page)
 
     if (!total)
         return;
-    next_row(page);
-    canvas_printf(page->canvas, page->row, LABEL_COL, page->cols, STYLE_TITLE, "Spikes (%zu)", total);
-    next_row(page);
+    page_next_row(page);
+    canvas_printf(page->canvas, page->row, PAGE_LABEL_COL, page->cols, STYLE_TITLE, "Spikes (%zu)", total);
+    page_next_row(page);
     /* The heaviest ones, in order of time: the least weight that is shown. */
     if (total > SPIKES_SHOWN) {
         double top[SPIKES_SHOWN] = {0};
@@ -344,7 +327,7 @@ static void draw_spikes(struct page *page)
     }
     if (total > shown) {
         canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu smaller ones", total - shown);
-        next_row(page);
+        page_next_row(page);
     }
 }
 
@@ -352,12 +335,12 @@ static void draw_spikes(struct page *page)
 
 static void place_text(const struct page *page, const struct function *f, char *out, size_t cap)
 {
-    const char *file = text_of(page, f->file);
+    const char *file = page_text(page, f->file);
 
     if (*file)
         snprintf(out, cap, "%s:%u", rs_path_base(file), f->line);
     else
-        snprintf(out, cap, "%s", text_of(page, f->module));
+        snprintf(out, cap, "%s", page_text(page, f->module));
 }
 
 static void draw_functions(struct page *page)
@@ -368,15 +351,15 @@ static void draw_functions(struct page *page)
     int numbers = page->cols - (bar_cols ? bar_cols + 2 : 0) - 2 * NUMBER_COLS;
     int name_cols = numbers - 4 - (place_cols ? place_cols + 2 : 0);
     size_t shown = 0, left = 0;
-    char text[160];
+    char text[160], name[512];
 
     if (!page->s->function_count || !d->stack_samples)
         return;
-    next_row(page);
-    canvas_text(page->canvas, page->row, LABEL_COL, numbers, "Where the time went", STYLE_TITLE);
+    page_next_row(page);
+    canvas_text(page->canvas, page->row, PAGE_LABEL_COL, numbers, "Where the time went", STYLE_TITLE);
     canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, "self", STYLE_DIM);
     canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, "total", STYLE_DIM);
-    next_row(page);
+    page_next_row(page);
     for (size_t i = 0; i < page->s->function_count; i++) {
         const struct function *f = &page->s->functions[i];
 
@@ -386,8 +369,8 @@ static void draw_functions(struct page *page)
             left++;
             continue;
         }
-        canvas_text(page->canvas, page->row, 4, name_cols, text_of(page, f->name),
-                    f->self_pct >= 20 ? STYLE_HOT : STYLE_NORMAL);
+        name_short(name, sizeof(name), page_text(page, f->name), name_cols, page->options->charset);
+        canvas_text(page->canvas, page->row, 4, name_cols, name, f->self_pct >= 20 ? STYLE_HOT : STYLE_NORMAL);
         place_text(page, f, text, sizeof(text));
         canvas_text(page->canvas, page->row, 4 + name_cols + 2, place_cols, text, STYLE_DIM);
         canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, fmt_pct1(f->self_pct).s, STYLE_NORMAL);
@@ -396,14 +379,14 @@ static void draw_functions(struct page *page)
         fmt_bar(text, sizeof(text), f->self_pct / 100, bar_cols, page->options->charset);
         canvas_text(page->canvas, page->row, page->cols - bar_cols, bar_cols, text,
                     f->self_pct >= 20 ? STYLE_HOT : STYLE_FINE);
-        next_row(page);
+        page_next_row(page);
     }
     snprintf(text, sizeof(text), "(%u Hz, %s samples, %s lost)", page->s->meta.stack_rate_hz,
              fmt_si((double)d->stack_samples, "").s, fmt_si((double)d->stack_lost, "").s);
     if (left)
         canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", left);
     canvas_text_right(page->canvas, page->row, 0, page->cols, text, STYLE_DIM);
-    next_row(page);
+    page_next_row(page);
 }
 
 /* -- scopes and tasks --------------------------------------------------------------------------------------------- */
@@ -421,7 +404,7 @@ static void number_row(struct page *page, int name_col, const char *name, enum s
     canvas_text(page->canvas, page->row, name_col, first - name_col - 1, name, name_style);
     for (int i = 0; i < shown; i++)
         canvas_text_right(page->canvas, page->row, first + i * NUMBER_COLS, NUMBER_COLS, numbers[i].s, style);
-    next_row(page);
+    page_next_row(page);
 }
 
 static int compare_total(const void *a, const void *b)
@@ -443,11 +426,11 @@ static void draw_worst_calls(struct page *page, uint64_t outliers)
     for (size_t i = 0; i < scopes->violation_count && i < WORST_SHOWN; i++) {
         const struct scope_violation *v = &scopes->violations[i];
 
-        snprintf(text, sizeof(text), "%s was over its budget of %s in %s, at worst %s at %s", text_of(page, v->name),
+        snprintf(text, sizeof(text), "%s was over its budget of %s in %s, at worst %s at %s", page_text(page, v->name),
                  fmt_span((double)v->budget_ns / 1e9).s,
                  v->count == 1 ? "one call" : fmt_si((double)v->count, "calls").s,
                  fmt_time_ns((double)v->worst.took_ns).s, fmt_clock((double)v->worst.end_ns / 1e9).s);
-        paragraph(page, 4, 6, STYLE_HOT, text);
+        page_paragraph(page, 4, 6, STYLE_HOT, text);
     }
     for (size_t i = 0; i < scopes->outlier_count; i++)
         if (!worst || scopes->outliers[i].call.sigmas > worst->call.sigmas)
@@ -455,10 +438,10 @@ static void draw_worst_calls(struct page *page, uint64_t outliers)
     if (!worst)
         return;
     snprintf(text, sizeof(text), "%s, at worst a call of %s that took %s at %s (%.0f sigma)",
-             outliers == 1 ? "one outlier" : fmt_si((double)outliers, "outliers").s, text_of(page, worst->name),
+             outliers == 1 ? "one outlier" : fmt_si((double)outliers, "outliers").s, page_text(page, worst->name),
              fmt_time_ns((double)worst->call.took_ns).s, fmt_clock((double)worst->call.end_ns / 1e9).s,
              worst->call.sigmas);
-    paragraph(page, 4, 6, STYLE_NORMAL, text);
+    page_paragraph(page, 4, 6, STYLE_NORMAL, text);
 }
 
 static void draw_scopes(struct page *page)
@@ -478,8 +461,8 @@ static void draw_scopes(struct page *page)
         }
     qsort(list, count, sizeof(*list), compare_total);
     if (count) {
-        next_row(page);
-        number_row(page, LABEL_COL, "Scopes", STYLE_TITLE, STYLE_DIM, heads, 5);
+        page_next_row(page);
+        number_row(page, PAGE_LABEL_COL, "Scopes", STYLE_TITLE, STYLE_DIM, heads, 5);
     }
     for (size_t i = 0; i < count && i < FUNCTIONS_SHOWN; i++) {
         const struct function *f = list[i];
@@ -489,11 +472,11 @@ static void draw_scopes(struct page *page)
                                 fmt_time_ns(timed ? m->p99_ns : NAN), fmt_time_ns(timed ? m->max_ns : NAN),
                                 fmt_time_ns(timed ? m->mean_ns : NAN)};
 
-        number_row(page, 4, text_of(page, f->name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
+        number_row(page, 4, page_text(page, f->name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
     }
     if (count > FUNCTIONS_SHOWN) {
         canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", count - FUNCTIONS_SHOWN);
-        next_row(page);
+        page_next_row(page);
     }
     if (count)
         draw_worst_calls(page, outliers);
@@ -507,20 +490,20 @@ static void draw_tasks(struct page *page)
 
     if (!scopes->task_count || page->options->window)
         return;
-    next_row(page);
-    number_row(page, LABEL_COL, "Tasks", STYLE_TITLE, STYLE_DIM, heads, 5);
+    page_next_row(page);
+    number_row(page, PAGE_LABEL_COL, "Tasks", STYLE_TITLE, STYLE_DIM, heads, 5);
     for (size_t i = 0; i < scopes->task_count && i < FUNCTIONS_SHOWN; i++) {
         const struct scope_task_figures *t = &scopes->tasks[i].figures;
         struct fmt numbers[] = {fmt_si((double)t->polls, ""), fmt_span((double)t->busy_ns / 1e9),
                                 fmt_time_ns((double)t->max_poll_ns), fmt_span((double)t->idle_ns / 1e9),
                                 fmt_span((double)t->scheduled_ns / 1e9)};
 
-        number_row(page, 4, text_of(page, scopes->tasks[i].name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
+        number_row(page, 4, page_text(page, scopes->tasks[i].name), STYLE_NORMAL, STYLE_NORMAL, numbers, 5);
     }
     if (scopes->task_count > FUNCTIONS_SHOWN) {
         canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more",
                       scopes->task_count - FUNCTIONS_SHOWN);
-        next_row(page);
+        page_next_row(page);
     }
 }
 
@@ -554,17 +537,17 @@ static void draw_benchmarks(struct page *page)
 
     if (!all->count || page->options->window)
         return;
-    next_row(page);
-    canvas_text(page->canvas, page->row, LABEL_COL, numbers - LABEL_COL, "Benchmarks", STYLE_TITLE);
+    page_next_row(page);
+    canvas_text(page->canvas, page->row, PAGE_LABEL_COL, numbers - PAGE_LABEL_COL, "Benchmarks", STYLE_TITLE);
     canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, "mean", STYLE_DIM);
     canvas_text_right(page->canvas, page->row, numbers + NUMBER_COLS, NUMBER_COLS, "95 %", STYLE_DIM);
     canvas_text_right(page->canvas, page->row, numbers + 2 * NUMBER_COLS, NUMBER_COLS, "median", STYLE_DIM);
-    next_row(page);
+    page_next_row(page);
     for (size_t i = 0; i < all->count && i < BENCHMARKS_SHOWN; i++) {
         const struct session_benchmark *b = &all->list[i];
         double half = (b->summary.mean_high_ns - b->summary.mean_low_ns) / 2;
 
-        canvas_text(page->canvas, page->row, 4, numbers - 4, text_of(page, b->name), STYLE_NORMAL);
+        canvas_text(page->canvas, page->row, 4, numbers - 4, page_text(page, b->name), STYLE_NORMAL);
         canvas_text_right(page->canvas, page->row, numbers, NUMBER_COLS, fmt_time_ns(b->summary.mean_ns).s,
                           STYLE_NORMAL);
         snprintf(text, sizeof(text), "±%s", fmt_pct1(b->summary.mean_ns > 0 ? 100 * half / b->summary.mean_ns : NAN).s);
@@ -573,11 +556,11 @@ static void draw_benchmarks(struct page *page)
                           fmt_time_ns(b->summary.median_ns).s, STYLE_NORMAL);
         work_text(b, text, sizeof(text));
         canvas_text_right(page->canvas, page->row, page->cols - work_cols, work_cols, text, STYLE_DIM);
-        next_row(page);
+        page_next_row(page);
     }
     if (all->count > BENCHMARKS_SHOWN) {
         canvas_printf(page->canvas, page->row, 4, page->cols, STYLE_DIM, "and %zu more", all->count - BENCHMARKS_SHOWN);
-        next_row(page);
+        page_next_row(page);
     }
 }
 
@@ -603,30 +586,32 @@ static void draw_memory(struct page *page)
                 one = swap;
             }
     }
-    next_row(page);
-    col = canvas_text(page->canvas, page->row, LABEL_COL, page->cols, "Memory", STYLE_TITLE) + LABEL_COL + 3;
-    col = piece(page, col, STYLE_NORMAL, "%s allocation%s", fmt_si((double)a->total_allocations, "").s,
-                a->total_allocations == 1 ? "" : "s");
-    col = piece(page, col, STYLE_NORMAL, "%s", fmt_bytes((double)a->total_bytes).s);
-    col = piece(page, col, STYLE_NORMAL, "%s temporary",
-                fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s);
+    page_next_row(page);
+    col = canvas_text(page->canvas, page->row, PAGE_LABEL_COL, page->cols, "Memory", STYLE_TITLE) + PAGE_LABEL_COL + 3;
+    col = page_piece(page, col, STYLE_NORMAL, "%s allocation%s", fmt_si((double)a->total_allocations, "").s,
+                     a->total_allocations == 1 ? "" : "s");
+    col = page_piece(page, col, STYLE_NORMAL, "%s", fmt_bytes((double)a->total_bytes).s);
+    col = page_piece(page, col, STYLE_NORMAL, "%s temporary",
+                     fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s);
     snprintf(path, sizeof(path), "leaked %s", fmt_bytes((double)a->leaked_bytes).s);
     if (col + fmt_cols(path, page->options->charset) > page->cols) {
-        next_row(page);
-        col = LABEL_COL + 9;
+        page_next_row(page);
+        col = PAGE_LABEL_COL + 9;
     }
-    col = piece(page, col, a->leaked_bytes > 1000000 ? STYLE_HOT : STYLE_NORMAL, "%s", path);
+    col = page_piece(page, col, a->leaked_bytes > 1000000 ? STYLE_HOT : STYLE_NORMAL, "%s", path);
     if (col + 11 > page->cols)
-        next_row(page);
+        page_next_row(page);
     if (shown[0])
         canvas_text_right(page->canvas, page->row, page->cols - 12, 12, "at the peak", STYLE_DIM);
-    next_row(page);
+    page_next_row(page);
     if (a->outside_peak_bytes >= OUTSIDE_WORTH_BYTES) {
-        col = piece(page, LABEL_COL + 9, STYLE_NORMAL, "outside malloc: up to %s",
-                    fmt_bytes((double)a->outside_peak_bytes).s);
-        piece(page, col, STYLE_NORMAL, "%s left", fmt_bytes((double)a->outside_left_bytes).s);
-        next_row(page);
+        col = page_piece(page, PAGE_LABEL_COL + 9, STYLE_NORMAL, "outside malloc: up to %s",
+                         fmt_bytes((double)a->outside_peak_bytes).s);
+        page_piece(page, col, STYLE_NORMAL, "%s left", fmt_bytes((double)a->outside_left_bytes).s);
+        page_next_row(page);
     }
+    if (page_draw_holders(page))
+        return;
     for (int k = 0; k < HOLDERS_SHOWN && shown[k]; k++) {
         double share = page->totals.heap_peak_bytes > 0
                            ? 100.0 * (double)shown[k]->peak_bytes / page->totals.heap_peak_bytes
@@ -637,103 +622,84 @@ static void draw_memory(struct page *page)
         canvas_text_right(page->canvas, page->row, page->cols - 19, 10, fmt_bytes((double)shown[k]->peak_bytes).s,
                           STYLE_NORMAL);
         canvas_text_right(page->canvas, page->row, page->cols - 8, 8, fmt_pct(share).s, STYLE_NORMAL);
-        next_row(page);
+        page_next_row(page);
     }
 }
 
 /* -- what to do --------------------------------------------------------------------------------------------------- */
 
-/* One sentence on what stands out, only where the numbers carry it. */
-static bool look_first(const struct page *page, char *out, size_t cap)
-{
-    const struct session *s = page->s;
-    const struct allocations *a = &s->allocations;
-    const struct function *top = NULL;
-
-    for (size_t i = 0; i < s->function_count && !top; i++)
-        if (s->functions[i].layer != LAYER_PROFILER)
-            top = &s->functions[i];
-    if (top && s->diagnostics.stack_samples >= 100 && top->self_pct >= 25) {
-        snprintf(out, cap, "%s takes %s of all CPU time by itself.", text_of(page, top->name),
-                 fmt_pct(top->self_pct).s);
-        return true;
-    }
-    for (size_t i = 0; i < s->event_count; i++) {
-        const struct session_event *event = &s->events[i];
-
-        if (event->type == EVENT_MEMORY_SPIKE && event->allocation_count && in_window(page, event) &&
-            event->allocations[0].bytes * 2 >= event->size_bytes) {
-            snprintf(out, cap, "%s of the %s spike at %s is allocated by %.200s.",
-                     fmt_pct(100.0 * (double)event->allocations[0].bytes / (double)event->size_bytes).s,
-                     fmt_bytes((double)event->size_bytes).s, fmt_clock((double)event->start_ns / 1e9).s,
-                     text_of(page, event->allocations[0].path));
-            return true;
-        }
-    }
-    if (a->measured && a->total_allocations >= 100000 && a->temporary * 2 >= a->total_allocations) {
-        snprintf(out, cap, "%s of %s allocations are freed at once: reuse a buffer.",
-                 fmt_pct(100.0 * (double)a->temporary / (double)a->total_allocations).s,
-                 fmt_si((double)a->total_allocations, "").s);
-        return true;
-    }
-    if (a->measured && a->leaked_bytes >= 1000000 && a->leaked_bytes * 10 >= a->peak_bytes) {
-        snprintf(out, cap, "%s in %s blocks were still allocated at the end.", fmt_bytes((double)a->leaked_bytes).s,
-                 fmt_si((double)a->leaked_count, "").s);
-        return true;
-    }
-    return false;
-}
-
 static void draw_advice(struct page *page)
 {
     const struct diagnostics *d = &page->s->diagnostics;
-    char text[600];
+    struct findings findings;
+    char text[700];
 
-    if (look_first(page, text + 12, sizeof(text) - 12)) {
-        memcpy(text, "Look first: ", 12);
-        next_row(page);
-        paragraph(page, LABEL_COL, LABEL_COL + 12, STYLE_TITLE, text);
+    findings_of(page, &findings);
+    if (findings.count == 1) {
+        snprintf(text, sizeof(text), "Look first: %s", findings.text[0]);
+        page_next_row(page);
+        page_paragraph(page, PAGE_LABEL_COL, PAGE_LABEL_COL + 12, STYLE_TITLE, text);
+    } else if (findings.count) {
+        page_next_row(page);
+        canvas_text(page->canvas, page->row, PAGE_LABEL_COL, page->cols, "Look first", STYLE_TITLE);
+        page_next_row(page);
+    }
+    for (int i = 0; findings.count > 1 && i < findings.count; i++) {
+        snprintf(text, sizeof(text), "%d. %s", i + 1, findings.text[i]);
+        page_paragraph(page, 4, 7, STYLE_NORMAL, text);
     }
     if (d->warning_count)
-        next_row(page);
+        page_next_row(page);
     for (size_t i = 0; i < d->warning_count && i < 12; i++) {
-        snprintf(text, sizeof(text), "! %.590s", text_of(page, d->warnings[i]));
-        paragraph(page, LABEL_COL, LABEL_COL + 2, STYLE_HOT, text);
+        snprintf(text, sizeof(text), "! %.590s", page_text(page, d->warnings[i]));
+        page_paragraph(page, PAGE_LABEL_COL, PAGE_LABEL_COL + 2, STYLE_HOT, text);
     }
     if (page->options->path && strcmp(page->options->path, "-") != 0) {
         snprintf(text, sizeof(text), "rustscope view %.500s", page->options->path);
-        next_row(page);
-        canvas_text(page->canvas, page->row, LABEL_COL, page->cols, text, STYLE_DIM);
-        next_row(page);
+        page_next_row(page);
+        canvas_text(page->canvas, page->row, PAGE_LABEL_COL, page->cols, text, STYLE_DIM);
+        page_next_row(page);
     }
 }
 
 void summary_draw(struct canvas *canvas, const struct session *s, const struct summary_options *options)
 {
-    struct page page = {.canvas = canvas, .s = s, .options = options, .to_ns = s->duration_ns};
+    struct page page = {.canvas = canvas, .s = s, .options = options, .window = {0, s->duration_ns}};
+    struct time_window whole;
 
     page.cols = options->cols < SUMMARY_MIN_COLS   ? SUMMARY_MIN_COLS
                 : options->cols > SUMMARY_MAX_COLS ? SUMMARY_MAX_COLS
                                                    : options->cols;
     if (options->window) {
-        page.from_ns = options->from_ns;
-        page.to_ns = options->to_ns;
-        totals_compute_window(s, page.from_ns, page.to_ns, &page.totals);
+        page.window.from_ns = options->from_ns;
+        page.window.to_ns = options->to_ns;
+        totals_compute_window(s, page.window.from_ns, page.window.to_ns, &page.totals);
     } else {
         totals_compute(s, &page.totals);
     }
+    whole.to_ns = options->window ? options->to_ns : UINT64_MAX;
+    whole.from_ns = page.window.from_ns;
+    owner_map_init(&page.owners, s);
+    owner_costs_compute(s, &s->cpu_rows, CPU_ROW_WEIGHT_US, &page.owners, &whole, &page.cpu);
+    owner_costs_compute(s, &s->offcpu_rows, OFFCPU_ROW_WAIT_US, &page.owners, &whole, &page.waits);
     canvas->charset = options->charset;
     canvas_resize(canvas, PAGE_ROWS, page.cols);
     draw_head(&page);
     draw_metrics(&page);
     draw_spikes(&page);
-    draw_functions(&page);
+    if (!page_draw_time(&page))
+        draw_functions(&page);
+    page_draw_waits(&page);
     draw_scopes(&page);
     draw_tasks(&page);
     draw_memory(&page);
+    page_draw_leaks(&page);
     draw_benchmarks(&page);
     draw_advice(&page);
     canvas->rows = page.row;
+    owner_costs_release(&page.cpu);
+    owner_costs_release(&page.waits);
+    owner_map_release(&page.owners);
 }
 
 /* -- printing ----------------------------------------------------------------------------------------------------- */
@@ -744,7 +710,7 @@ void summary_options_for(FILE *out, struct summary_options *options)
     struct winsize size;
     bool terminal = isatty(fileno(out));
 
-    options->cols = SUMMARY_MAX_COLS;
+    options->cols = SUMMARY_PIPE_COLS;
     options->charset = fmt_locale_charset();
     options->colour = terminal && term && *term && strcmp(term, "dumb") != 0 && !(no_colour && *no_colour);
     if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)

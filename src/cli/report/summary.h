@@ -13,7 +13,7 @@
  * and changes nothing; sections without anything to say are left out, and what was missing is said last, each with its
  * remedy.
  */
-enum { SUMMARY_MIN_COLS = 60, SUMMARY_MAX_COLS = 100 };
+enum { SUMMARY_MIN_COLS = 60, SUMMARY_MAX_COLS = 200, SUMMARY_PIPE_COLS = 120 };
 
 struct summary_options {
     int cols; /* cut to SUMMARY_MIN_COLS..SUMMARY_MAX_COLS */
@@ -25,7 +25,8 @@ struct summary_options {
     uint64_t from_ns, to_ns;
 };
 
-/* For a stream: the terminal's width, its charset (call setlocale before), colour unless NO_COLOR or no terminal. */
+/* For a stream: the terminal's width (SUMMARY_PIPE_COLS without one), its charset (call setlocale before), colour
+ * unless NO_COLOR or no terminal. */
 void summary_options_for(FILE *out, struct summary_options *options);
 
 void summary_print(FILE *out, const struct session *s, const struct summary_options *options);

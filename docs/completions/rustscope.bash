@@ -54,7 +54,7 @@ _rustscope() {
     case $command in
     record)
         COMPREPLY=($(compgen -W "-- --output --duration --delay --rate --stack-rate --stack-size --stack-event --off-cpu --no-stacks
-            --no-alloc --no-follow --keep --no-tui --name --tag --label --redact --spike-mem --spike-cpu --suppress
+            --no-alloc --no-follow --keep --wait-all --no-tui --name --tag --label --redact --spike-mem --spike-cpu --suppress
             --debuginfod --pid --quiet --help --version" -- "$cur"))
         if ((COMP_CWORD == 1)); then
             COMPREPLY+=($(compgen -W "$commands" -- "$cur"))

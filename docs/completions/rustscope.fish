@@ -29,6 +29,7 @@ complete -c rustscope -n "$recording" -l off-cpu -d 'Also record where threads w
 complete -c rustscope -n "$recording" -l no-stacks -d 'Sample no call stacks'
 complete -c rustscope -n "$recording" -l no-alloc -d 'Do not track allocations'
 complete -c rustscope -n "$recording" -l no-follow -d 'The program alone, not its children'
+complete -c rustscope -n "$recording" -l wait-all -d 'Record until the last process that the program started has ended'
 complete -c rustscope -n "$recording" -l keep -d 'Leave the program running at the end of --duration'
 complete -c rustscope -n "$recording" -l no-tui -d 'No live screen'
 complete -c rustscope -n "$recording" -l name -x -d 'Kept in the session'

@@ -1,6 +1,7 @@
 """Process trees: the figures of a session are those of the tree itself, counted once."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -133,3 +134,95 @@ def test_a_program_that_others_exec_at_once_has_its_own_figures(record, target, 
     for other in images[:-1]:
         assert other["exe"] != program["exe"] and other["heap_peak_mb"] < 1
     assert not [w for w in session["diagnostics"]["warnings"] if "through malloc" in w]
+
+
+# -- daemons -----------------------------------------------------------------------------------------------------
+
+EYES = {"all": [], "shim": ["--no-stacks"], "stacks": ["--no-alloc"], "neither": ["--no-stacks", "--no-alloc"]}
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_a_daemon_that_forked_away_at_once_is_said(record, target, eyes):
+    run = record(["--no-tui", *EYES[eyes]], [target("children"), "daemon", "1500"])
+    assert run.returncode == 3
+    assert run.session["meta"]["duration_sec"] < 1
+    said = [w for w in run.session["diagnostics"]["warnings"] if "still ran when it ended" in w]
+    assert len(said) == 1 and "--wait-all" in said[0]
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_wait_all_records_until_the_last_daemon_has_ended(record, target, eyes):
+    run = record(["--no-tui", "--wait-all", *EYES[eyes]], [target("children"), "daemon", "600"])
+    session = run.session
+    assert run.returncode == 3
+    assert session["meta"]["stop_reason"] == "exit" and session["meta"]["exit_code"] == 3
+    assert session["meta"]["duration_sec"] >= 0.6
+    assert 590 < session["summary"]["cpu_ms"] < 700
+    assert not [w for w in session["diagnostics"]["warnings"] if "still ran" in w]
+    if "--no-alloc" not in EYES[eyes]:
+        assert session["summary"]["total_allocations"] >= 60
+    # The program's own end is what it was.
+    assert session["processes"][0]["end_ts"] < session["meta"]["end_ts"] - 400
+
+
+@pytest.mark.parametrize("how", ["signal", "duration"])
+def test_the_end_of_a_wait_leaves_the_daemon_running(rustscope, target, tmp_path, how):
+    options = ["-d", "0.7"] if how == "duration" else []
+    run = subprocess.Popen([rustscope, "-q", *QUIET, "--wait-all", *options, "-o", "s.json", "--",
+                            target("children"), "daemon", "1500"], cwd=tmp_path)  # fmt: skip
+    if how == "signal":
+        time.sleep(0.7)
+        run.terminate()
+    assert run.wait(timeout=20) == 3
+    session = load_session(tmp_path / "s.json")
+    assert session["meta"]["duration_sec"] < 1.4
+    assert [w for w in session["diagnostics"]["warnings"] if "still ran when the recording ended" in w]
+
+
+def test_wait_all_ends_with_a_program_that_leaves_nobody(record):
+    run = record([*QUIET, "--wait-all"], ["sh", "-c", "true & wait; exit 4"])
+    assert run.returncode == 4 and run.session["meta"]["duration_sec"] < 2
+
+
+@pytest.mark.parametrize("options", [["--pid", "1"], ["--no-follow", "--", "true"]])
+def test_wait_all_refuses_what_it_cannot_wait_for(rustscope, tmp_path, options):
+    run = subprocess.run([rustscope, "--wait-all", *options], capture_output=True, cwd=tmp_path, timeout=20)
+    assert run.returncode == 2
+    assert run.stderr.count(b"\n") == 1 and b"--wait-all" in run.stderr
+
+
+# -- a clock that is not the kernel's -----------------------------------------------------------------------------
+
+SHIFTED = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    int rc = (int)syscall(SYS_clock_gettime, clock, ts);
+
+    ts->tv_sec -= 200000000;
+    return rc;
+}
+"""
+
+
+def test_a_changed_clock_is_refused_for_us_and_fine_for_the_program(rustscope, target, tmp_path):
+    """As faketime does it, by a preloaded library: in front of rustscope, and behind it."""
+    (tmp_path / "shifted.c").write_text(SHIFTED)
+    library = str(tmp_path / "shifted.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, str(tmp_path / "shifted.c")], check=True)
+    argv = [rustscope, "-q", "--no-tui", "-o", "s.json", "--"]
+    run = subprocess.run([*argv, target("spin"), "300"], env={**os.environ, "LD_PRELOAD": library},
+                         cwd=tmp_path, capture_output=True, timeout=20)  # fmt: skip
+    assert run.returncode == 125
+    assert run.stderr.count(b"\n") == 1 and b"clock" in run.stderr and b"rustscope -- faketime" in run.stderr
+    assert not (tmp_path / "s.json").exists()
+
+    counting = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"
+    run = subprocess.run([*argv, "env", f"LD_PRELOAD={library}", "sh", "-c", counting], cwd=tmp_path, timeout=60)
+    assert run.returncode == 0
+    session = load_session(tmp_path / "s.json")
+    assert 20 < session["summary"]["cpu_ms"] <= session["meta"]["duration_sec"] * 1.1e3 + 20
+    assert session["meta"]["duration_sec"] < 30

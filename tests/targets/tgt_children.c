@@ -2,7 +2,8 @@
 /*
  * tgt_children N MS: starts N children one after another, each of which spins for MS milliseconds of CPU, and waits for
  * each. tgt_children left SECONDS: leaves a grandchild behind that sleeps, and ends at once. tgt_children orphan: forks
- * after 100 ms and ends at once; the child allocates and ends a moment later.
+ * after 100 ms and ends at once; the child allocates and ends a moment later. tgt_children daemon MS: forks twice,
+ * closes all descriptors and ends with status 3 at once; the daemon spins for MS milliseconds.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,20 @@ int main(int argc, char **argv)
         wait(NULL);
         usleep(300000);
         return 0;
+    }
+    if (argc > 2 && !strcmp(argv[1], "daemon")) {
+        if (fork())
+            return 3;
+        setsid();
+        if (fork())
+            _exit(0);
+        for (int fd = 0; fd < 1024; fd++)
+            close(fd);
+        for (long ms = 0; ms < atol(argv[2]); ms += 10) {
+            free(strdup("a daemon's"));
+            spin_ms(ms + 10);
+        }
+        _exit(0);
     }
     if (argc > 1 && !strcmp(argv[1], "orphan")) {
         usleep(100000);

@@ -119,7 +119,8 @@ static void finish(struct world *w)
     waitid(P_PID, (id_t)w->program, &info, WEXITED | WNOWAIT);
     sampler_tick(w->sampler, rs_clock_mono_ns(), 1);
     ck_assert_int_eq(wait4(w->program, &status, 0, &usage), w->program);
-    sampler_finish(w->sampler, rs_clock_mono_ns(), &status, &usage);
+    sampler_program_ended(w->sampler, rs_clock_mono_ns(), status, &usage);
+    sampler_finish(w->sampler, rs_clock_mono_ns());
 }
 
 static void release(struct world *w)
@@ -161,7 +162,7 @@ START_TEST(what_ran_before_attaching_does_not_count)
     ck_assert(cpu_ms(&w) < 5);
     kill(w.program, SIGKILL);
     waitpid(w.program, NULL, 0);
-    sampler_finish(w.sampler, rs_clock_mono_ns(), NULL, NULL);
+    sampler_finish(w.sampler, rs_clock_mono_ns());
     release(&w);
     close(w.go);
 }
@@ -209,7 +210,7 @@ START_TEST(what_children_used_before_attaching_does_not_count_when_they_are_reap
     slow_tick(&w);
     slow_tick(&w);
     ck_assert_msg(cpu_ms(&w) < 15, "%f ms", cpu_ms(&w));
-    sampler_finish(w.sampler, rs_clock_mono_ns(), NULL, NULL);
+    sampler_finish(w.sampler, rs_clock_mono_ns());
     release(&w);
     kill(w.program, SIGKILL);
     waitpid(w.program, NULL, 0);
@@ -303,7 +304,7 @@ START_TEST(a_process_that_others_have_met_is_not_met_again)
     ck_assert_uint_eq(w.session->process_count, 1);
     kill(w.program, SIGKILL);
     waitpid(w.program, NULL, 0);
-    sampler_finish(w.sampler, rs_clock_mono_ns(), NULL, NULL);
+    sampler_finish(w.sampler, rs_clock_mono_ns());
     release(&w);
     close(w.go);
 }
@@ -327,7 +328,7 @@ START_TEST(a_process_that_has_gone_is_one_sentence)
     ck_assert_int_eq(w.session->processes[1].parent, 0);
     kill(w.program, SIGKILL);
     waitpid(w.program, NULL, 0);
-    sampler_finish(w.sampler, rs_clock_mono_ns(), NULL, NULL);
+    sampler_finish(w.sampler, rs_clock_mono_ns());
     release(&w);
     close(w.go);
 }

@@ -19,6 +19,7 @@ enum {
     OPT_NO_ALLOC,
     OPT_NO_FOLLOW,
     OPT_KEEP,
+    OPT_WAIT_ALL,
     OPT_NO_TUI,
     OPT_NAME,
     OPT_TAG,
@@ -45,6 +46,7 @@ static const struct option long_options[] = {
     {"no-alloc", no_argument, NULL, OPT_NO_ALLOC},
     {"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
     {"keep", no_argument, NULL, OPT_KEEP},
+    {"wait-all", no_argument, NULL, OPT_WAIT_ALL},
     {"no-tui", no_argument, NULL, OPT_NO_TUI},
     {"name", required_argument, NULL, OPT_NAME},
     {"tag", required_argument, NULL, OPT_TAG},
@@ -78,6 +80,7 @@ void record_options_help(void)
           "      --no-alloc         no allocation tracking\n"
           "      --no-follow        the program alone, not its children\n"
           "      --keep             leave the program running at the end of -d\n"
+          "      --wait-all         record until the last process that it started has ended\n"
           "      --spike-mem MB     memory growth in a second that counts (default 5)\n"
           "      --spike-cpu PCT    CPU that counts (default 80; 100 is one core)\n"
           "      --suppress FILE    leaks not to report, LeakSanitizer's format\n"
@@ -186,6 +189,9 @@ static int parse_one(struct record_options *o, int option, const char *text, str
     case OPT_KEEP:
         o->keep = true;
         return 0;
+    case OPT_WAIT_ALL:
+        o->wait_all = true;
+        return 0;
     case OPT_NO_TUI:
         o->no_tui = true;
         return 0;
@@ -254,6 +260,11 @@ static int check_together(const struct record_options *o, bool separated, int re
         return rs_err_set(err, -EINVAL, "either --pid or a program to run, not both");
     if (o->keep && !o->pid && !o->duration_sec)
         return rs_err_set(err, -EINVAL, "--keep leaves the program running at the end of --duration: give that too");
+    if (o->wait_all && o->pid)
+        return rs_err_set(err, -EINVAL, "--wait-all is for a program that rustscope starts, not for --pid");
+    if (o->wait_all && o->no_follow)
+        return rs_err_set(err, -EINVAL,
+                          "--wait-all waits for the processes that --no-follow leaves out: give one of them");
     if (o->pid)
         return 0;
     if (!rest)

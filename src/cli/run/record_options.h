@@ -17,7 +17,7 @@ struct record_options {
     unsigned stack_rate_hz;
     unsigned stack_bytes; /* 0: chosen for the program */
     bool cycles;          /* sample by CPU cycles, not by CPU time */
-    bool off_cpu, no_stacks, no_alloc, no_follow, keep, no_tui, redact, quiet, debuginfod;
+    bool off_cpu, no_stacks, no_alloc, no_follow, keep, wait_all, no_tui, redact, quiet, debuginfod;
     const char *name;
     const char **tags;
     size_t tag_count;

@@ -14,6 +14,7 @@
 #include "base/proc_view.h"
 #include "collect/channel/channel.h"
 #include "collect/channel/scopes.h"
+#include "collect/process/os_process.h"
 #include "collect/process/sampler.h"
 #include "collect/stacks/stacks.h"
 #include "core/clock.h"
@@ -46,6 +47,8 @@ struct recording {
     int failed_status; /* of recording_start() */
     struct host_load load; /* when measuring began */
     bool exited;
+    unsigned left; /* descendants that ran when it had, or run now */
+    bool waiting;  /* it has, and what it started runs on (--wait-all) */
     int wait_status;
     struct rusage usage;
 };
@@ -132,6 +135,13 @@ static void describe_session(struct recording *r)
 
 /* -- the loop's callbacks ---------------------------------------------------------------------------------------- */
 
+static unsigned daemons_running(struct recording *r, uint64_t now_ns)
+{
+    unsigned known = sampler_descendants_running(r->sampler);
+
+    return known || !r->channel ? known : sampler_find_daemons(r->sampler, channel_word(r->channel), now_ns);
+}
+
 static void on_tick(void *ctx, uint64_t expirations)
 {
     struct recording *r = ctx;
@@ -139,6 +149,11 @@ static void on_tick(void *ctx, uint64_t expirations)
 
     sampler_tick(r->sampler, now_ns, expirations);
     stacks_tick(r->stacks, now_ns);
+    if (!r->waiting)
+        return;
+    r->left = daemons_running(r, now_ns);
+    if (!r->left)
+        loop_stop(r->loop);
 }
 
 static void on_channel(void *ctx, uint64_t expirations)
@@ -156,6 +171,24 @@ static void on_end(void *ctx)
     loop_stop(r->loop);
 }
 
+static bool is_ended_by_itself(const struct recording *r)
+{
+    enum stop_reason reason = stopper_reason(r->stopper, r->wait_status);
+
+    return reason == STOP_EXIT || reason == STOP_SIGNAL;
+}
+
+/* It has been waited for. Who it leaves behind is told by those who saw it fork, and by its environment. */
+static void close_program(struct recording *r)
+{
+    uint64_t now_ns = rs_clock_mono_ns();
+
+    stacks_settle(r->stacks, now_ns);
+    channel_poll(r->channel);
+    sampler_program_ended(r->sampler, now_ns, r->wait_status, r->options->delay_sec > 0 ? NULL : &r->usage);
+    r->left = daemons_running(r, now_ns);
+}
+
 /* The program has ended; its CPU clock can be read until it is reaped. */
 static void on_exit_of_program(void *ctx)
 {
@@ -165,14 +198,21 @@ static void on_exit_of_program(void *ctx)
         sampler_tick(r->sampler, rs_clock_mono_ns(), 1);
     if (!r->options->pid)
         r->exited = wait4(r->child.pid, &r->wait_status, 0, &r->usage) == r->child.pid;
-    loop_stop(r->loop);
+    if (r->exited && r->tick_timer)
+        close_program(r);
+    r->waiting = r->exited && r->options->wait_all && is_ended_by_itself(r) && r->left;
+    if (!r->waiting)
+        loop_stop(r->loop);
 }
 
 static void on_signal(void *ctx, int signo, bool from_kernel)
 {
     struct recording *r = ctx;
 
-    stopper_signal(r->stopper, signo, from_kernel);
+    if (r->waiting) /* there is no program any more that it could be meant for */
+        loop_stop(r->loop);
+    else
+        stopper_signal(r->stopper, signo, from_kernel);
 }
 
 static void on_duration_over(void *ctx, uint64_t expirations)
@@ -180,7 +220,10 @@ static void on_duration_over(void *ctx, uint64_t expirations)
     struct recording *r = ctx;
 
     (void)expirations;
-    stopper_duration_over(r->stopper);
+    if (r->waiting)
+        loop_stop(r->loop);
+    else
+        stopper_duration_over(r->stopper);
 }
 
 /* -- the live screen --------------------------------------------------------------------------------------------- */
@@ -199,14 +242,17 @@ static void on_typed_interrupt(void *ctx)
 {
     struct recording *r = ctx;
 
-    stopper_signal(r->stopper, SIGINT, true);
+    on_signal(r, SIGINT, true);
 }
 
 static void on_typed_quit(void *ctx)
 {
     struct recording *r = ctx;
 
-    stopper_quit(r->stopper);
+    if (r->waiting)
+        loop_stop(r->loop);
+    else
+        stopper_quit(r->stopper);
 }
 
 static void on_aside(void *ctx, bool aside)
@@ -423,7 +469,6 @@ int recording_run(struct recording *r, struct rs_err *err)
 static void describe_end(struct recording *r)
 {
     struct session_meta *meta = &r->session->meta;
-    unsigned left = sampler_descendants_running(r->sampler);
     const struct diagnostics *d = &r->session->diagnostics;
 
     meta->stop_reason = stopper_reason(r->stopper, r->wait_status);
@@ -431,11 +476,11 @@ static void describe_end(struct recording *r)
         meta->exit_code = WEXITSTATUS(r->wait_status);
     if (r->exited && WIFSIGNALED(r->wait_status))
         meta->exit_signal = WTERMSIG(r->wait_status);
-    if (r->exited && left)
+    if (r->left)
         session_warn(r->session,
-                     "%u process%s that the program started still ran when it ended: what they did later is not here "
-                     "(rustscope --pid PID follows one)",
-                     left, left == 1 ? "" : "es");
+                     "%u process%s that the program started still ran when %s ended: what they did later is not here "
+                     "(--wait-all records until the last one has ended, rustscope --pid PID follows one)",
+                     r->left, r->left == 1 ? "" : "es", r->waiting ? "the recording" : "it");
     if (d->ticks_missed >= 10 && d->ticks_missed * 20 > d->ticks)
         session_warn(
             r->session,
@@ -469,8 +514,7 @@ void recording_finish(struct recording *r)
         return;
     }
     describe_end(r);
-    sampler_finish(r->sampler, rs_clock_mono_ns(), r->exited ? &r->wait_status : NULL,
-                   r->exited && !r->options->delay_sec ? &r->usage : NULL);
+    sampler_finish(r->sampler, rs_clock_mono_ns());
     if (r->load.machine.all_ticks)
         host_describe_load(r->session, &r->load);
     channel_finish(r->channel);
@@ -534,6 +578,19 @@ static void open_sources(struct recording *r)
         r->stacks = stacks_new(r->session, &stacks, r->sampler);
 }
 
+/* Figures come with the kernel's times; beside another clock's none of them would be right. */
+static int check_clock(struct rs_err *err)
+{
+    const char *preload = getenv("LD_PRELOAD");
+
+    if (os_clock_is_true())
+        return 0;
+    return rs_err_set(err, -EINVAL,
+                      "a preloaded library changes the clock of rustscope itself (LD_PRELOAD=%s): let it change the "
+                      "program's alone: rustscope -- faketime ... PROGRAM",
+                      preload ? preload : "");
+}
+
 int recording_new(struct recording **out, const struct recording_options *options, struct rs_err *err)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -544,7 +601,9 @@ int recording_new(struct recording **out, const struct recording_options *option
     r->hooks = *options;
     r->options = options->record;
     r->child = (struct launched){.pid = -1, .gate_fd = -1, .error_fd = -1};
-    rc = session_check_output(r->options->output, err);
+    rc = check_clock(err);
+    if (!rc)
+        rc = session_check_output(r->options->output, err);
     if (!rc)
         rc = loop_new(&r->loop, err);
     /* Before the sources make their threads, which must not take the signals. */

@@ -205,6 +205,11 @@ char *const *channel_env(struct channel *ch, const char *program)
     return ch->env;
 }
 
+const char *channel_word(const struct channel *ch)
+{
+    return ch->env[0];
+}
+
 void channel_set_root(struct channel *ch, pid_t pid)
 {
     if (ch->slab.header)

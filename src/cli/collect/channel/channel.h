@@ -38,6 +38,9 @@ void channel_close(struct channel *channel);
  */
 char *const *channel_env(struct channel *channel, const char *program);
 
+/* The word of it that every process of this recording inherits. */
+const char *channel_word(const struct channel *channel);
+
 /* The program's pid, before it runs. */
 void channel_set_root(struct channel *channel, pid_t pid);
 

@@ -64,6 +64,12 @@ bool os_process_threads(const struct os_process *process, void (*each)(void *ctx
 size_t os_process_children(const struct os_process *process, pid_t tid, pid_t *children, size_t most);
 
 /*
+ * Processes of ours that began at START or later and whose environment at their exec holds WORD ("NAME=VALUE"), as many
+ * as MOST; returns how many. Looks at all processes there are: for rare use.
+ */
+size_t os_processes_with(const char *word, uint64_t start, pid_t *pids, size_t most);
+
+/*
  * A thread's times are read through a handle, which costs a descriptor; with -1 they are read at the price of opening
  * a file. os_thread_open() returns -1 when it cannot be had.
  */
@@ -78,5 +84,8 @@ size_t os_thread_name(const struct os_process *process, pid_t tid, char *name, s
 uint64_t os_start_now(void);
 /* How long ago a process with that START began, in coarse steps. */
 uint64_t os_age_ns(uint64_t start);
+/* Whether CLOCK_MONOTONIC is the kernel's here, which stamps what it tells of: a preloaded library may show another
+ * one. */
+bool os_clock_is_true(void);
 /* How long the machine was suspended since it was started, for telling when it was. */
 int64_t os_suspended_ns(void);

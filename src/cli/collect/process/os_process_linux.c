@@ -14,6 +14,12 @@
 #include "base/alloc.h"
 #include "base/proc_parse.h"
 #include "base/proc_view.h"
+#include "core/syscall_linux.h"
+
+enum {
+    ENVIRON_BYTES = 256 * 1024, /* of an environment that are looked at */
+    SCAN_ROUNDS = 4,            /* through all processes while some of them come and go */
+};
 
 /*
  * The files that are read often are kept open, the others are opened below the process's folder, whose descriptor names
@@ -255,6 +261,50 @@ size_t os_process_children(const struct os_process *process, pid_t tid, pid_t *c
     return count;
 }
 
+/* Whether WORD is one of the words of TEXT, each of which ends with a NUL. */
+static bool has_word(const char *text, size_t len, const char *word)
+{
+    for (size_t at = 0; at < len; at += strnlen(text + at, len - at) + 1)
+        if (!strncmp(text + at, word, len - at))
+            return true;
+    return false;
+}
+
+/* Adds to PIDS. Returns whether a process went while we looked, who may have left another one behind. */
+static bool scan_for(const char *word, uint64_t start, pid_t *pids, size_t *count, size_t most, char *text)
+{
+    DIR *dir = proc_view() == PROC_VIEW_OWN ? opendir("/proc") : NULL;
+    const struct dirent *entry;
+    struct proc_stat stat;
+    bool one_went = false;
+
+    while (dir && *count < most && (entry = readdir(dir))) {
+        pid_t pid = atoi(entry->d_name);
+        size_t len = pid > 0 ? proc_read(pid, "stat", text, ENVIRON_BYTES) : 0;
+
+        if (pid <= 0 || (len && (proc_stat_parse(text, len, &stat) || stat.starttime_ticks < start)))
+            continue;
+        len = len ? proc_read(pid, "environ", text, ENVIRON_BYTES) : 0;
+        one_went |= !len;
+        if (has_word(text, len, word))
+            pids[(*count)++] = pid;
+    }
+    if (dir)
+        closedir(dir);
+    return one_went;
+}
+
+size_t os_processes_with(const char *word, uint64_t start, pid_t *pids, size_t most)
+{
+    char *text = xmalloc(ENVIRON_BYTES);
+    size_t count = 0;
+
+    for (int round = 0; round < SCAN_ROUNDS && !count && scan_for(word, start, pids, &count, most, text); round++)
+        ;
+    free(text);
+    return count;
+}
+
 int os_thread_open(const struct os_process *process, pid_t tid)
 {
     char path[64];
@@ -315,6 +365,19 @@ uint64_t os_age_ns(uint64_t start)
     uint64_t now = boot_ns(), began = start * tick_ns();
 
     return now > began ? now - began : 0;
+}
+
+bool os_clock_is_true(void)
+{
+    const int64_t most_apart_ns = 1000000000; /* between the two readings */
+    struct timespec shown, real;
+    int64_t apart_ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &shown);
+    if (rs_sys_failed(rs_syscall3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&real, 0)))
+        return true;
+    apart_ns = (real.tv_sec - shown.tv_sec) * 1000000000ll + (real.tv_nsec - shown.tv_nsec);
+    return apart_ns > -most_apart_ns && apart_ns < most_apart_ns;
 }
 
 int64_t os_suspended_ns(void)

@@ -21,6 +21,8 @@ static const uint64_t SLOW_BUDGET_NS = 6 * MS / 5; /* of each 100 ms */
 static const uint64_t GAP_NS = 1000 * MS;
 enum { PROCESSES_PER_TICK = 40 }; /* beyond it each one is read every second, third, … tick */
 
+enum { MOST_DAEMONS = 1000 }; /* that are looked for when the program has ended */
+
 /* Descendants that no look at a parent's list of children has shown. */
 static void apply_proctable(struct sampler *sampler, uint64_t now_ns)
 {
@@ -301,18 +303,12 @@ void sampler_is_now(struct sampler *sampler, pid_t pid, uint32_t index)
         watched_move_to(sampler, w, index, rs_clock_mono_ns());
 }
 
-bool sampler_any_alive(const struct sampler *sampler)
-{
-    return sampler->alive > 0;
-}
-
 unsigned sampler_descendants_running(const struct sampler *sampler)
 {
-    struct os_stat stat;
     unsigned count = 0;
 
     for (size_t i = 1; i < sampler->count; i++)
-        count += sampler->watched[i].alive && os_process_stat(sampler->watched[i].os, &stat) && !stat.ended;
+        count += sampler->watched[i].alive && !sampler->watched[i].ended;
     return count;
 }
 
@@ -336,32 +332,51 @@ static void read_all(struct sampler *sampler, uint64_t now_ns, bool program_too)
             slow_pass_one(sampler, at, now_ns);
 }
 
-void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status, const struct rusage *usage)
+unsigned sampler_find_daemons(struct sampler *sampler, const char *word, uint64_t now_ns)
+{
+    pid_t pids[MOST_DAEMONS];
+    size_t count = 0;
+
+    if (sampler->count && sampler->options.follow)
+        count =
+            os_processes_with(word, sampler->session->processes[sampler->watched[0].index].started, pids, MOST_DAEMONS);
+    for (size_t i = 0; i < count; i++)
+        if (!watched_find(sampler, pids[i]))
+            sampler_watch(sampler, pids[i], SAMPLER_FORKED, now_ns, NULL);
+    return sampler_descendants_running(sampler);
+}
+
+void sampler_program_ended(struct sampler *sampler, uint64_t now_ns, int status, const struct rusage *usage)
+{
+    struct session *s = sampler->session;
+    struct process *program;
+
+    if (!sampler->count)
+        return;
+    apply_proctable(sampler, now_ns);
+    read_all(sampler, now_ns, false);
+    if (usage)
+        watched_close_cpu(sampler, usage_ns(usage), now_ns);
+    program = &s->processes[sampler->watched[0].index];
+    program->exit_status = status;
+    program->exit_known = true;
+    program->end_ns = session_at(s, now_ns);
+    watched_end(sampler, &sampler->watched[0], now_ns);
+}
+
+void sampler_finish(struct sampler *sampler, uint64_t now_ns)
 {
     struct session *s = sampler->session;
 
     apply_proctable(sampler, now_ns);
-    read_all(sampler, now_ns, !status);
-    if (status && sampler->count) {
-        struct process *root = &s->processes[sampler->watched[0].index];
-
-        root->exit_status = *status;
-        root->exit_known = true;
-        root->end_ns = session_at(s, now_ns);
-    }
-    if (usage && sampler->count)
-        watched_close_cpu(sampler, usage_ns(usage), now_ns);
+    read_all(sampler, now_ns, true);
     put_slow(sampler, now_ns);
     put_cpu(sampler, now_ns);
-    if (!status)
+    if (sampler->alive)
         put_memory(sampler, now_ns);
     for (size_t i = 0; i < sampler->count; i++) {
-        struct watched *w = &sampler->watched[i];
-
-        episodes_end_memory(sampler, w);
-        for (size_t t = 0; status && !i && t < w->thread_count; t++)
-            s->threads[w->thread[t].index].end_ns = session_at(s, now_ns);
-        watched_close(sampler, w);
+        episodes_end_memory(sampler, &sampler->watched[i]);
+        watched_close(sampler, &sampler->watched[i]);
     }
     session_settle_cpu(s);
     episodes_end_cpu(sampler);

@@ -61,16 +61,23 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
 /* Measuring begins at NOW_NS (--delay): called before anything is watched. */
 void sampler_restart(struct sampler *sampler, uint64_t now_ns);
 
-/* Whether any watched process still lives. */
-bool sampler_any_alive(const struct sampler *sampler);
-/* How many descendants of the first watched process still run; zombies have ended. */
+/* How many descendants of the first watched process still run, as of the last reading of each; zombies have ended. */
 unsigned sampler_descendants_running(const struct sampler *sampler);
 
 /*
- * The last reading. STATUS (as waitpid's) and USAGE are the program's own: usage covers every waited-for descendant and
- * closes the CPU sum. NULL when it was not our child, or (USAGE) was not measured from its start. Open episodes end.
+ * The first watched process, a child of ours, has been waited for: STATUS as waitpid's. USAGE covers every descendant
+ * that it waited for and closes the CPU sum; NULL when it was not measured from its start.
  */
-void sampler_finish(struct sampler *sampler, uint64_t now_ns, const int *status, const struct rusage *usage);
+void sampler_program_ended(struct sampler *sampler, uint64_t now_ns, int status, const struct rusage *usage);
+
+/*
+ * Watches what left the program before anybody saw it: WORD ("NAME=VALUE") is in the environment of whatever the
+ * program started. Looks at all processes there are. Returns how many descendants run.
+ */
+unsigned sampler_find_daemons(struct sampler *sampler, const char *word, uint64_t now_ns);
+
+/* The last reading. Open episodes end. */
+void sampler_finish(struct sampler *sampler, uint64_t now_ns);
 
 /* The live numbers of the last tick, for the screen. */
 struct sampler_now {

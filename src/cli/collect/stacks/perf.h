@@ -67,6 +67,8 @@ void perf_drain(struct perf *perf, uint64_t now_ns);
  * Samples from FROM_NS (CLOCK_MONOTONIC) on count; before this is called none does. The process bookkeeping goes on
  * all the time, and so must perf_drain().
  */
+/* The same with nothing held back: for when what happened before NOW_NS has to be known. */
+void perf_settle(struct perf *perf, uint64_t now_ns);
 void perf_start(struct perf *perf, uint64_t from_ns);
 
 /*

@@ -364,6 +364,12 @@ void perf_drain(struct perf *perf, uint64_t now_ns)
     publish_counts(perf);
 }
 
+void perf_settle(struct perf *perf, uint64_t now_ns)
+{
+    drain_until(perf, now_ns);
+    publish_counts(perf);
+}
+
 void perf_start(struct perf *perf, uint64_t from_ns)
 {
     perf->from_ns = from_ns;

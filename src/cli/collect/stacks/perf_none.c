@@ -39,6 +39,11 @@ void perf_drain(struct perf *perf, uint64_t now_ns)
     (void)perf, (void)now_ns;
 }
 
+void perf_settle(struct perf *perf, uint64_t now_ns)
+{
+    (void)perf, (void)now_ns;
+}
+
 void perf_start(struct perf *perf, uint64_t from_ns)
 {
     (void)perf, (void)from_ns;

@@ -179,6 +179,12 @@ void stacks_tick(struct stacks *stacks, uint64_t now_ns)
         perf_drain(stacks->perf, now_ns);
 }
 
+void stacks_settle(struct stacks *stacks, uint64_t now_ns)
+{
+    if (stacks && stacks->perf)
+        perf_settle(stacks->perf, now_ns);
+}
+
 /* -- the timer in the program ------------------------------------------------------------------------------------ */
 
 void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t thread, int32_t node, const void *record,

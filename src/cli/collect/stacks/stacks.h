@@ -54,6 +54,8 @@ void stacks_open(struct stacks *stacks, pid_t pid);
 void stacks_watch(struct stacks *stacks, struct loop *loop);
 void stacks_start(struct stacks *stacks);
 void stacks_tick(struct stacks *stacks, uint64_t now_ns);
+/* What was forked and executed before NOW_NS is told to the sampler. */
+void stacks_settle(struct stacks *stacks, uint64_t now_ns);
 
 /*
  * A record of the timer (struct rs_record_sample, BYTES long) of THREAD and PROCESS of the session; NODE is where it

@@ -1,7 +1,7 @@
 # bash completion for rustscope
 _rustscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=record word i
-    local commands="record report compare view doctor listen"
+    local commands="record report bench compare view doctor listen"
 
     # Behind -- stands a program with arguments of its own.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -28,6 +28,22 @@ _rustscope() {
         ;;
     record:--stack-event)
         COMPREPLY=($(compgen -W "cpu-clock cycles" -- "$cur"))
+        return
+        ;;
+    bench:--sort)
+        COMPREPLY=($(compgen -W "auto command mean-time" -- "$cur"))
+        return
+        ;;
+    bench:--time-unit | bench:-u)
+        COMPREPLY=($(compgen -W "microsecond millisecond second" -- "$cur"))
+        return
+        ;;
+    bench:--export-json | bench:--export-csv | bench:--export-markdown | bench:--export-asciidoc | bench:--export-orgmode | bench:--input)
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
+        ;;
+    bench:--shell | bench:-S)
+        COMPREPLY=($(compgen -W "default none" -- "$cur") $(compgen -c -- "$cur"))
         return
         ;;
     compare:--fail-on)
@@ -62,6 +78,13 @@ _rustscope() {
         ;;
     report)
         COMPREPLY=($(compgen -W "--window --symbolize --debuginfod --html --help" -- "$cur") $(compgen -f -- "$cur"))
+        ;;
+    bench)
+        COMPREPLY=($(compgen -W "-- --vs --threshold --confirm --warmup --runs --min-runs --max-runs --min-benchmarking-time --until
+            --timeout --setup --prepare --conclude --cleanup --parameter-scan --parameter-step-size
+            --parameter-list --shell --ignore-failure --command-name --reference --reference-name --sequential
+            --show-output --output --input --sort --time-unit --export-json --export-csv --export-markdown
+            --export-asciidoc --export-orgmode --quiet --help" -- "$cur") $(compgen -c -- "$cur"))
         ;;
     compare)
         COMPREPLY=($(compgen -W "--base --new --threshold --floor --metric --only --fail-on --window --only-my-code --top --markdown

@@ -12,6 +12,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     {"record", cmd_record, "run and profile a program (the default command)"},
+    {"bench", cmd_bench, "time commands, with intervals; judge one against another"},
     {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
     {"report", cmd_report, "print the summary of a session"},
     {"compare", cmd_compare, "what got slower or bigger between two sides of runs; a gate for CI"},

@@ -40,11 +40,11 @@ def test_help_fits_its_screen(commands, rustscope):
         assert text, name
         assert len(lines) <= 24, f"{name} --help has {len(lines)} lines"
         # Wider commands are their owners' business to cut; ours and the table fit.
-        if name in ("", "record", "report", "compare", "doctor"):
+        if name in ("", "record", "report", "compare", "bench", "doctor"):
             assert max(map(len, lines)) <= 80, f"{name} --help: {max(lines, key=len)}"
 
 
-@pytest.mark.parametrize("name", ["record", "report", "compare", "doctor", "view"])
+@pytest.mark.parametrize("name", ["record", "report", "compare", "bench", "doctor", "view"])
 def test_man_page_and_completions_know_every_option(commands, name):
     if name not in commands:
         pytest.skip(f"no command {name} in this build")

@@ -11,3 +11,4 @@ int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_listen(int argc, char **argv);
+int cmd_bench(int argc, char **argv);

@@ -29,6 +29,8 @@ struct launch_options {
     int stdio[3];             /* descriptors to take the place of 0, 1, 2; -1: ours as they are */
     pid_t (*fork)(void *ctx); /* in place of fork(2), or NULL: the live screen gives the program a session */
     void *fork_ctx;
+    void (*before_exec)(void *ctx); /* in the child, last before exec; async-signal-safe; may be NULL */
+    void *before_exec_ctx;
     const struct launch_state *state;
 };
 

@@ -66,6 +66,8 @@ static void run_child(const struct launch_options *options, int gate_fd, int err
     for (char *const *pair = options->env; pair && *pair; pair++)
         putenv(*pair);
     launch_state_restore(options->state);
+    if (options->before_exec)
+        options->before_exec(options->before_exec_ctx);
     execvp(options->argv[0], options->argv);
     error = errno;
     while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)

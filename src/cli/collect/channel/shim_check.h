@@ -19,7 +19,7 @@ const char *shim_check_file(const char *path);
 struct shim_allocator {
     const char *name;
     bool linked_in; /* its functions are in the program's file */
-    bool is_malloc; /* the program's file has malloc itself: nobody's calls come past us */
+    bool is_malloc; /* the program's file has malloc itself: no call reaches our hooks */
     bool takes_new; /* C++'s operator new is that of a shared allocator, which does not call malloc for it */
 };
 

@@ -88,7 +88,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const page = await buildPage();
   const { bytes, gzipped } = shippedScript(page);
   console.log(`one file of ${page.length} bytes; ${bytes} of JavaScript (${gzipped} gzipped)`);
-  if (gzipped > 250_000) throw new Error('the page ships more than 250 kB of JavaScript');
+  if (gzipped > 260_000) throw new Error('the page ships more than 260 kB of JavaScript');
   if (process.argv.includes('--check')) {
     if (!existsSync(template) || readFileSync(template, 'utf8') !== page) {
       console.error('src/cli/report/viewer.html is not what visualizer/ gives: run `npm run build` there and commit it.');

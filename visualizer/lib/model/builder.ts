@@ -2,6 +2,7 @@
 /** Collects what a parser finds and makes a Profile of it. Used by every format but RustScope's own, which has columns already. */
 import { classifyAll } from '../text/classify';
 import { showStray } from '../text/decode';
+import { demangle } from '../text/demangle';
 import { ChildTable, FloatColumn, IntColumn } from './columns';
 import { emptySide } from './side';
 import type { BucketRows, FormatName, Metric, Profile, ProcessInfo, ProfileSide, ThreadInfo, Timeline, Unit } from './types';
@@ -56,14 +57,16 @@ export class ProfileBuilder {
     return id;
   }
 
+  /** Linkage names are made readable; those that read alike are one function. */
   func(spec: FuncSpec): number {
+    const name = demangle(spec.name);
     const module = spec.module ?? '';
     const file = spec.file ?? '';
     // Parts are length-prefixed: no name can imitate a separator.
-    const key = file || module ? `${module.length}:${file.length}:${module}${file}${spec.name}` : `-${spec.name}`;
+    const key = file || module ? `${module.length}:${file.length}:${module}${file}${name}` : `-${name}`;
     let id = this.funcIds.get(key);
     if (id === undefined) {
-      id = this.funcName.push(this.string(showStray(spec.name)));
+      id = this.funcName.push(this.string(showStray(name)));
       this.funcModule.push(module ? this.module(module) : -1);
       this.funcFile.push(file ? this.string(showStray(file)) : -1);
       this.funcLine.push(spec.line ?? 0);

@@ -437,7 +437,7 @@ static void draw_worst_calls(struct page *page, uint64_t outliers)
             worst = &scopes->outliers[i];
     if (!worst)
         return;
-    snprintf(text, sizeof(text), "%s, at worst a call of %s that took %s at %s (%.0f sigma)",
+    snprintf(text, sizeof(text), "%s, farthest from the mean a call of %s that took %s at %s (%.0f sigma)",
              outliers == 1 ? "one outlier" : fmt_si((double)outliers, "outliers").s, page_text(page, worst->name),
              fmt_time_ns((double)worst->call.took_ns).s, fmt_clock((double)worst->call.end_ns / 1e9).s,
              worst->call.sigmas);

@@ -99,6 +99,28 @@ def test_a_program_that_takes_the_signal_gets_it_undisturbed(deny, target):
     assert r.stdout == "seen 0\n"
 
 
+def said(run, words):
+    return [w for w in run.diagnostics["warnings"] if words in w]
+
+
+def test_a_program_that_handles_the_signal_is_not_said_to_be_sampled(deny, target):
+    """As Go's runtime does: it takes all real-time signals, then works."""
+    r = deny(target("timer_odd"), "handlers", check=False)
+    assert said(r, "handles all real-time signals") and not said(r, "stacks are sampled by a timer")
+
+
+def test_a_static_program_is_not_said_to_be_sampled(deny, tmp_path):
+    source = tmp_path / "static.c"
+    source.write_text("int main(void){ for (volatile long i = 0; i < 400000000; i++); return 0; }")
+    subprocess.run(["gcc", "-O1", "-static", "-o", str(tmp_path / "static"), str(source)], check=True)
+    for options in ([], ["--no-alloc"]):
+        r = deny(str(tmp_path / "static"), options=options, check=False)
+        assert r.returncode == 0 and r.diagnostics["stack_backend"] == "none"
+        assert said(r, "no call stacks") and not said(r, "stacks are sampled by a timer")
+        if not options:
+            assert said(r, "cannot be set (statically linked)")
+
+
 def test_sleeping_calls_are_rarely_interrupted(deny, target):
     r = deny(target("timer_odd"), "eintr")
     assert int(r.stdout.split()[1]) < 50

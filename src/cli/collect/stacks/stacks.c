@@ -14,7 +14,9 @@
 #include "core/unwind.h"
 #include "core/wire.h"
 
-enum { BUSY_MACHINE_NICE = -10 }; /* takes privileges; without, nothing changes */
+enum { SILENT_PERIODS = 5 };                /* of CPU time that are enough to tell whether the timer works */
+static const double WORKING_COVERAGE = 0.1; /* of the CPU time, and less: it does not */
+enum { BUSY_MACHINE_NICE = -10 };           /* takes privileges; without, nothing changes */
 
 struct stacks {
     struct session *session;
@@ -24,6 +26,7 @@ struct stacks {
     bool started;
     struct perf *perf;        /* STACKS_PERF_EVENT, once it is open */
     unsigned timer_hz;        /* STACKS_TIMER */
+    struct rs_err refusal;    /* why it is not perf_event */
     struct coverage coverage; /* of the timer's samples */
     uint64_t stops[RS_STOP_KINDS];
 };
@@ -66,10 +69,7 @@ static void choose(struct stacks *stacks)
     }
     stacks->backend = STACKS_TIMER;
     stacks->timer_hz = options->rate_hz < kernel_hz() ? options->rate_hz : kernel_hz();
-    session_warn(stacks->session,
-                 "stacks are sampled by a timer inside the program, %u times a second of CPU time, without kernel "
-                 "frames: %s",
-                 stacks->timer_hz, err.text);
+    stacks->refusal = err;
     if (options->cycles)
         session_warn(stacks->session, "sampling by cycles needs perf_event");
     if (options->off_cpu)
@@ -213,16 +213,61 @@ void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t threa
     stacks->stops[sample.stop < RS_STOP_KINDS ? sample.stop : RS_STOP_NONE]++;
 }
 
+/* CPU time of processes that carry the shim, which sets the timer, and why the program itself may not. */
+static uint64_t timed_cpu_ns(const struct session *s, const char **why_not)
+{
+    uint64_t ns = 0;
+
+    *why_not = s->process_count && s->processes[0].shim != SHIM_LOADED && s->processes[0].shim_reason
+                   ? strings_get(&s->strings, s->processes[0].shim_reason)
+                   : NULL;
+    for (size_t i = 0; i < s->process_count; i++)
+        ns += s->processes[i].shim == SHIM_LOADED ? s->processes[i].cpu_ns : 0;
+    return ns;
+}
+
+/* Known at the end only: whether the timer in the program worked. */
+static void explain_timer(const struct stacks *stacks, double covered)
+{
+    struct session *s = stacks->session;
+    const char *why_not;
+    uint64_t timed_ns = timed_cpu_ns(s, &why_not);
+
+    if (stacks->coverage.samples && covered >= WORKING_COVERAGE)
+        session_warn(s,
+                     "stacks are sampled by a timer inside the program, %u times a second of CPU time, without kernel "
+                     "frames: %s",
+                     stacks->timer_hz, stacks->refusal.text);
+    else if (why_not)
+        session_warn(s, "no call stacks: a timer inside the program cannot be set (%s), and %s", why_not,
+                     stacks->refusal.text);
+    else if (timed_ns * stacks->timer_hz > SILENT_PERIODS * UINT64_C(1000000000))
+        session_warn(
+            s,
+            "no call stacks: the timer inside the program brought %llu samples in %.1f s of CPU time; the program "
+            "handles all real-time signals itself, as Go's runtime does, or makes threads without "
+            "pthread_create(); and %s",
+            (unsigned long long)stacks->coverage.samples, (double)timed_ns / 1e9, stacks->refusal.text);
+    else
+        session_warn(
+            s,
+            "no call stacks: too little CPU time for the timer inside the program (%u samples a second of it), "
+            "and %s",
+            stacks->timer_hz, stacks->refusal.text);
+}
+
 static void finish_timer(struct stacks *stacks)
 {
     double covered = coverage_finish(&stacks->coverage, stacks->session, 0);
+
+    explain_timer(stacks, covered);
 
     for (int why = 0; why < RS_STOP_KINDS; why++)
         if (stacks->stops[why])
             session_count_stop(stacks->session, rs_stop_name((enum rs_stop)why), stacks->stops[why]);
     if (!stacks->coverage.samples)
         stacks->session->diagnostics.stack_backend = STACKS_NONE;
-    else if (covered < 0.9)
+    else if (covered >= WORKING_COVERAGE && covered < 0.9)
         session_warn(stacks->session, "samples cover %.0f %% of the CPU time", 100 * covered);
 }
 

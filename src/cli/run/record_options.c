@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 
@@ -252,6 +253,14 @@ static int check_fifo(const struct record_options *o, int rest, struct rs_err *e
     return 0;
 }
 
+/* `rustscope ./app`: a path to a file needs no -- before it, since no command has a slash in its name. */
+static bool is_path_to_program(const char *word)
+{
+    struct stat st;
+
+    return strchr(word, '/') && !stat(word, &st) && S_ISREG(st.st_mode);
+}
+
 static int check_together(const struct record_options *o, bool separated, int rest, struct rs_err *err)
 {
     if (o->help || o->version)
@@ -269,7 +278,7 @@ static int check_together(const struct record_options *o, bool separated, int re
         return 0;
     if (!rest)
         return rs_err_set(err, -EINVAL, "name a program to run: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
-    if (!separated)
+    if (!separated && !is_path_to_program(o->argv[0]))
         return rs_err_set(err, -EINVAL, "put -- before the program: rustscope [OPTIONS] -- PROGRAM [ARGS...]");
     return 0;
 }

@@ -50,6 +50,14 @@ _rustscope() {
         COMPREPLY=($(compgen -W "any minor moderate critical none" -- "$cur"))
         return
         ;;
+    report:--metric)
+        COMPREPLY=($(compgen -W "cpu off-cpu alloc count peak leaked" -- "$cur"))
+        return
+        ;;
+    report:--sort)
+        COMPREPLY=($(compgen -W "self total name" -- "$cur"))
+        return
+        ;;
     compare:--metric)
         COMPREPLY=($(compgen -W "wall cpu heap_peak anon_peak rss_peak fd_peak spikes allocations alloc_bytes leaked_bytes self_cpu
             total_cpu mean p95 p99 calls time busy scheduled started polls" -- "$cur"))
@@ -61,7 +69,8 @@ _rustscope() {
         ;;
     record:-d | listen:-d | record:-r | record:-F | record:--duration | listen:--duration | record:--rate | record:--stack-rate | record:--delay | \
         record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
-        listen:--name | listen:--tag | listen:--label | report:--window | view:--port | compare:--threshold | compare:--floor | \
+        listen:--name | listen:--tag | listen:--label | report:--window | report:--top | report:--process | report:--thread | report:--callers | \
+        report:--callees | view:--port | compare:--threshold | compare:--floor | \
         compare:--only | compare:--top | compare:--window)
         return
         ;;
@@ -77,7 +86,8 @@ _rustscope() {
         fi
         ;;
     report)
-        COMPREPLY=($(compgen -W "--window --symbolize --debuginfod --html --help" -- "$cur") $(compgen -f -- "$cur"))
+        COMPREPLY=($(compgen -W "--window --symbolize --debuginfod --html --top --sort --metric --only-my-code --process
+            --thread --callers --callees --json --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     bench)
         COMPREPLY=($(compgen -W "-- --vs --threshold --confirm --warmup --runs --min-runs --max-runs --min-benchmarking-time --until

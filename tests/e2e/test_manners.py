@@ -190,6 +190,42 @@ def test_report_prints_what_the_run_printed(rustscope, session):
         assert abs(float(ours) - float(theirs)) <= 1.01 * 10 ** -len((ours + ".").split(".")[1])
 
 
+def answer(rustscope, path, *argv):
+    result = run(rustscope, "report", *argv, "--json", str(path))
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    return json.loads(result.stdout)
+
+
+def test_report_answers_questions(rustscope, session):
+    """The table and the data say the same, and what callers cause adds up to what the function cost."""
+    path, _ = session
+    told = answer(rustscope, path, "--top", "3")
+    assert told["metric"] == "cpu" and told["unit"] == "us" and len(told["functions"]) <= 3
+    whole = json.loads(path.read_text())
+    assert told["all"] == pytest.approx(sum(whole["cpu"]["weight_us"]), rel=0.05)  # less our own
+    assert sorted((f["self"] for f in told["functions"]), reverse=True) == [f["self"] for f in told["functions"]]
+    mine = answer(rustscope, path, "--only-my-code", "--sort", "total", "--metric", "alloc")["functions"]
+    assert mine and all(f["layer"] == "user" for f in mine)
+    name = mine[-1]["name"]
+    of_it = answer(rustscope, path, "--metric", "alloc", "--callers", name)
+    assert of_it["all"] == mine[-1]["total"] == sum(f["total"] for f in of_it["callers"])
+    assert answer(rustscope, path, "--metric", "alloc", "--callees", name)["all"] == of_it["all"]
+    table = run(rustscope, "report", "--metric", "alloc", "--callers", name, str(path)).stdout
+    assert len(table.splitlines()) == 1 + len(of_it["callers"])
+    result = run(rustscope, "report", "--callers", "no_such_function", str(path))
+    assert result.returncode == 1 and "no_such_function" in result.stderr
+
+
+def test_report_and_record_need_no_more_than_a_path(rustscope, target, tmp_path):
+    result = run(rustscope, "--no-tui", "-q", str(target("talk")), "quick", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert result.returncode == run(str(target("talk")), "quick", stdin=subprocess.DEVNULL).returncode
+    assert "tgt_talk" in run(rustscope, "report", cwd=tmp_path).stdout
+    (tmp_path / "a.txt").mkdir()
+    for word in ("talk", "./missing", "./a.txt"):
+        refused = run(rustscope, word, cwd=tmp_path)
+        assert refused.returncode == 2 and "--" in refused.stderr
+
+
 def test_report_of_a_window(rustscope, session):
     path, _ = session
     inside, outside = run(rustscope, "report", "--window", "0..3", str(path)), run(rustscope, "report", "--window", "3..4.5", str(path))
@@ -238,10 +274,13 @@ def test_a_session_that_was_edited_is_read_or_refused(rustscope, session, tmp_pa
         assert result.returncode == 0 or re.fullmatch(r"rustscope: [^\n]+\n", result.stderr), name
 
 
-@pytest.mark.parametrize("argv,status", [([], 2), (["a", "b"], 2), (["--bogus", "a"], 2), (["--window"], 2),
-                                         (["/nonexistent.json"], 1), (["/"], 1)])
-def test_report_used_wrongly_is_one_line(rustscope, argv, status):
-    result = run(rustscope, "report", *argv)
+@pytest.mark.parametrize("argv,status", [([], 1), (["a", "b"], 2), (["--bogus", "a"], 2), (["--window"], 2),
+                                         (["/nonexistent.json"], 1), (["/"], 1), (["--top", "0"], 2), (["--top", "-1"], 2),
+                                         (["--top", "ten"], 2), (["--sort", "size"], 2), (["--metric", "watts"], 2),
+                                         (["--callers", "a", "--callees", "b"], 2), (["--callers", ""], 2),
+                                         (["--json", "--html", "x", "a"], 2)])
+def test_report_used_wrongly_is_one_line(rustscope, tmp_path, argv, status):
+    result = run(rustscope, "report", *argv, cwd=tmp_path)
     assert result.returncode == status and re.fullmatch(r"rustscope: [^\n]+\n", result.stderr)
 
 

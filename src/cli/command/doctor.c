@@ -19,6 +19,8 @@ static void help(void)
           stdout);
 }
 
+enum { PROSE_COLS = 100 }; /* sentences of more are hard to read */
+
 int cmd_doctor(int argc, char **argv)
 {
     struct summary_options page = {0};
@@ -32,6 +34,8 @@ int cmd_doctor(int argc, char **argv)
     if (argc > 1)
         die(2, "doctor takes no arguments, not '%s'", argv[1]);
     summary_options_for(stdout, &page);
+    if (page.cols > PROSE_COLS)
+        page.cols = PROSE_COLS;
     doctor_examine(&doctor);
     doctor_draw(&canvas, &doctor, &page);
     canvas_print(stdout, &canvas, page.colour);

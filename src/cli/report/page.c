@@ -29,7 +29,7 @@ int page_piece(struct page *page, int col, enum style style, const char *format,
 
 void page_next_row(struct page *page)
 {
-    if (page->row < PAGE_ROWS - 1)
+    if (page->row < page->rows - 1)
         page->row++;
 }
 

@@ -23,6 +23,7 @@ struct page {
     struct owner_map owners;
     struct owner_costs cpu, waits; /* of the window */
     int row, cols;
+    int rows; /* of the canvas */
 };
 
 const char *page_text(const struct page *page, string_id id);

@@ -664,7 +664,7 @@ static void draw_advice(struct page *page)
 
 void summary_draw(struct canvas *canvas, const struct session *s, const struct summary_options *options)
 {
-    struct page page = {.canvas = canvas, .s = s, .options = options, .window = {0, s->duration_ns}};
+    struct page page = {.canvas = canvas, .s = s, .options = options, .window = {0, s->duration_ns}, .rows = PAGE_ROWS};
     struct time_window whole;
 
     page.cols = options->cols < SUMMARY_MIN_COLS   ? SUMMARY_MIN_COLS

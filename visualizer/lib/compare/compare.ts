@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Two measurements in one tree. Both recorded trees are laid side by side over joined functions (same name and crate)
+ * Two measurements in one tree. Both recorded trees are laid side by side over joined functions (same name and crate after
+ * taking off what differs between builds, see names.ts)
  * and built like any other, so every rule of the single view holds here; only the sums are made twice.
  */
 import type { BucketRows, CompareRequest, CompareSide, CompareView, FuncTable, Metric, Profile, ProfileSide, Topology } from '../model/types';
@@ -8,6 +9,7 @@ import { copyTopology, Engine, type Shape } from '../view/engine';
 import { gather } from '../view/fold';
 import type { BuiltTree } from '../view/topology';
 import { accumulate, buildWeight, groupSums, rowRange, sumSelf } from '../view/values';
+import { plainModule, plainName } from './names';
 
 interface Side { readonly engine: Engine; readonly metric: Metric; readonly nodes: number; readonly from: number /* first node in the joined tree */ }
 
@@ -129,9 +131,9 @@ function edges(t: Topology, value: Float64Array): Float64Array {
 function joinProfiles(sides: readonly [Side, Side]): Profile {
   const strings: string[] = [];
   const stringIds = new Map<string, number>();
-  const intern = (from: Profile, id: number): number => {
+  const intern = (from: Profile, id: number, plain = (text: string): string => text): number => {
     if (id < 0) return -1;
-    const text = from.strings[id];
+    const text = plain(from.strings[id]);
     let at = stringIds.get(text);
     if (at === undefined) {
       stringIds.set(text, (at = strings.length));
@@ -152,8 +154,8 @@ function joinProfiles(sides: readonly [Side, Side]): Profile {
     const source = side.engine.source(side.metric.info.tree);
     const joinedFunc = new Int32Array(profile.funcs.count);
     for (let f = 0; f < joinedFunc.length; f++) {
-      const funcName = intern(profile, profile.funcs.name[f]);
-      const crate = intern(profile, profile.funcs.crate[f]);
+      const funcName = intern(profile, profile.funcs.name[f], plainName);
+      const crate = intern(profile, profile.funcs.crate[f], (text) => plainModule(text, profile.side.meta.target));
       const key = `${funcName}:${crate}`;
       let at = known.get(key);
       if (at === undefined) {

@@ -11,7 +11,7 @@
 
 #define PLAIN __attribute__((noinline))
 
-enum { ROUNDS_A_MS = 250000, ALLOCATIONS_A_MS = 4000 };
+enum { ROUNDS_A_MS = 800000, ALLOCATIONS_A_MS = 4000 };
 
 static volatile unsigned long sink;
 
@@ -67,13 +67,12 @@ int main(int argc, char **argv)
             ;
     } else if (!strcmp(mode, "alloc")) {
         long count = ms * ALLOCATIONS_A_MS;
-        void *top;
+        void *top = keep_row(1000000 + (!strcmp(what, "peak") ? (size_t)more : 0));
 
         if (!strcmp(what, "alloc"))
             count += count * more / 100 + 1;
         for (long i = 0; i < count; i++)
             free(keep_row(64));
-        top = keep_row(1000000 + (!strcmp(what, "peak") ? (size_t)more : 0));
         free(top);
     } else {
         spin(ms * ROUNDS_A_MS, extra);

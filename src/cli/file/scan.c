@@ -31,6 +31,17 @@ static bool is_scalar_char(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
 }
 
+/* What stands in columns of numbers: skipped in one go, since nearly all of a session is that. */
+static bool is_column_char(char c)
+{
+    static const bool column[256] = {
+        ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1,
+        ['8'] = 1, ['9'] = 1, ['-'] = 1, ['.'] = 1, [','] = 1, [' '] = 1, ['\n'] = 1,
+    };
+
+    return column[(unsigned char)c];
+}
+
 /*
  * Behind the value at P, or NULL. Brackets are matched by kind with a bit per level; commas and colons within are left
  * to whoever reads the inside.
@@ -41,6 +52,8 @@ static const char *skip_value(const char *p, const char *end)
     unsigned depth = 0;
 
     do {
+        while (depth && p < end && is_column_char(*p))
+            p++;
         p = skip_blanks(p, end);
         if (p >= end)
             return NULL;

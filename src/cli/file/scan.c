@@ -26,20 +26,27 @@ static const char *skip_string(const char *p, const char *end)
     return NULL;
 }
 
-static bool is_scalar_char(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
-}
+/* A table instead of comparisons: a session is columns of numbers for the most part, and they are gone over several
+ * times. */
+enum { SCALAR = 1, COLUMN = 2 };
 
-/* What stands in columns of numbers: skipped in one go, since nearly all of a session is that. */
-static bool is_column_char(char c)
-{
-    static const bool column[256] = {
-        ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1,
-        ['8'] = 1, ['9'] = 1, ['-'] = 1, ['.'] = 1, [','] = 1, [' '] = 1, ['\n'] = 1,
-    };
+static const unsigned char char_class[256] = {
+    ['0' ... '9'] = SCALAR | COLUMN,
+    ['a' ... 'z'] = SCALAR,
+    ['-'] = SCALAR | COLUMN,
+    ['+'] = SCALAR,
+    ['.'] = SCALAR | COLUMN,
+    ['E'] = SCALAR,
+    [','] = COLUMN,
+    [' '] = COLUMN,
+    ['\n'] = COLUMN,
+};
 
-    return column[(unsigned char)c];
+static const char *skip_class(const char *p, const char *end, unsigned char class)
+{
+    while (p < end && char_class[(unsigned char)*p] & class)
+        p++;
+    return p;
 }
 
 /*
@@ -52,9 +59,7 @@ static const char *skip_value(const char *p, const char *end)
     unsigned depth = 0;
 
     do {
-        while (depth && p < end && is_column_char(*p))
-            p++;
-        p = skip_blanks(p, end);
+        p = skip_blanks(depth ? skip_class(p, end, COLUMN) : p, end);
         if (p >= end)
             return NULL;
         if (*p == '"') {
@@ -75,9 +80,8 @@ static const char *skip_value(const char *p, const char *end)
             p++;
         } else if (depth && (*p == ',' || *p == ':')) {
             p++;
-        } else if (is_scalar_char(*p)) {
-            while (p < end && is_scalar_char(*p))
-                p++;
+        } else if (char_class[(unsigned char)*p] & SCALAR) {
+            p = skip_class(p, end, SCALAR);
         } else {
             return NULL;
         }

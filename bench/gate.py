@@ -125,7 +125,7 @@ def planted_memory(bench, times):
     for what, amount, metric in (("alloc", 1, "allocations"), ("peak", 65536, "heap_peak")):
         found = name = 0
         for _ in range(times):
-            answer = bench.compared([bench.program, "alloc", 5], [bench.program, "alloc", 5, what, amount], 2)
+            answer = bench.compared([bench.program, "alloc", 300], [bench.program, "alloc", 300, what, amount], 2)
             found += total(answer, metric)["verdict"] == "regressed"
             name += named(answer, metric, "keep_row")
         bench.say(found == name == times, f"+{amount} {'% allocations' if what == 'alloc' else 'bytes at the peak'}: found {found} of {times}, keep_row named {name}")

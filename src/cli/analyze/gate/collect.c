@@ -11,7 +11,11 @@
 #include "base/hash.h"
 #include "session/totals.h"
 
-enum { NAME_MAX_BYTES = 4096, LABEL_FRAMES = 4 };
+enum {
+    NAME_MAX_BYTES = 4096,
+    LABEL_FRAMES = 4,
+    PEAK_RESOLUTION_NS = 10000000, /* peaks are right to 10 ms: in shorter runs they are seen or not, by chance */
+};
 
 struct collecting {
     struct figures *set;
@@ -145,7 +149,8 @@ static void collect_totals(struct collecting *c)
         put_total(c, "wall", UNIT_NS, false, (double)s->duration_ns);
     if (t.cpu_ns || isfinite(t.cpu_avg_pct))
         put_total(c, "cpu", UNIT_NS, false, (double)t.cpu_ns);
-    put_total(c, t.heap_is_live ? "heap_peak" : "anon_peak", UNIT_BYTES, t.heap_is_live, t.heap_peak_bytes);
+    if (s->duration_ns >= 2 * PEAK_RESOLUTION_NS)
+        put_total(c, t.heap_is_live ? "heap_peak" : "anon_peak", UNIT_BYTES, t.heap_is_live, t.heap_peak_bytes);
     put_total(c, "rss_peak", UNIT_BYTES, false, t.rss_peak_bytes);
     put_total(c, "fd_peak", UNIT_COUNT, false, t.fd_peak);
     /* Where somebody watched. How many depends on what else the machine does: they are told and decide nothing. */

@@ -14,7 +14,8 @@
 enum {
     NAME_MAX_BYTES = 4096,
     LABEL_FRAMES = 4,
-    PEAK_RESOLUTION_NS = 10000000, /* peaks are right to 10 ms: in shorter runs they are seen or not, by chance */
+    PEAK_RESOLUTION_NS = 10000000, /* of the heap */
+    LEAST_READINGS = 10,           /* of resident memory and descriptors */
 };
 
 struct collecting {
@@ -134,6 +135,22 @@ static void put_window_allocations(struct collecting *c)
     put_total(c, "alloc_bytes", UNIT_BYTES, true, bytes);
 }
 
+/* Peaks of runs so short that they are seen or not by chance are left out. */
+static void collect_peaks(struct collecting *c, const struct totals *t)
+{
+    uint64_t duration_ns = c->s->duration_ns;
+    bool read_often = session_reading_ns(c->s) && duration_ns >= LEAST_READINGS * session_reading_ns(c->s);
+
+    if (t->heap_is_live && duration_ns >= 2 * PEAK_RESOLUTION_NS)
+        put_total(c, "heap_peak", UNIT_BYTES, true, t->heap_peak_bytes);
+    if (!read_often)
+        return;
+    if (!t->heap_is_live)
+        put_total(c, "anon_peak", UNIT_BYTES, false, t->heap_peak_bytes);
+    put_total(c, "rss_peak", UNIT_BYTES, false, t->rss_peak_bytes);
+    put_total(c, "fd_peak", UNIT_COUNT, false, t->fd_peak);
+}
+
 static void collect_totals(struct collecting *c)
 {
     const struct session *s = c->s;
@@ -149,10 +166,7 @@ static void collect_totals(struct collecting *c)
         put_total(c, "wall", UNIT_NS, false, (double)s->duration_ns);
     if (t.cpu_ns || isfinite(t.cpu_avg_pct))
         put_total(c, "cpu", UNIT_NS, false, (double)t.cpu_ns);
-    if (s->duration_ns >= 2 * PEAK_RESOLUTION_NS)
-        put_total(c, t.heap_is_live ? "heap_peak" : "anon_peak", UNIT_BYTES, t.heap_is_live, t.heap_peak_bytes);
-    put_total(c, "rss_peak", UNIT_BYTES, false, t.rss_peak_bytes);
-    put_total(c, "fd_peak", UNIT_COUNT, false, t.fd_peak);
+    collect_peaks(c, &t);
     /* Where somebody watched. How many depends on what else the machine does: they are told and decide nothing. */
     if (isfinite(t.cpu_avg_pct))
         put(c, FIGURE_TOTAL, "spikes", "", "", UNIT_COUNT, (double)t.spikes);

@@ -90,7 +90,7 @@ _rustscope() {
             --thread --callers --callees --json --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     bench)
-        COMPREPLY=($(compgen -W "-- --vs --threshold --confirm --warmup --runs --min-runs --max-runs --min-benchmarking-time --until
+        COMPREPLY=($(compgen -W "-- --vs --threshold --record --confirm --warmup --runs --min-runs --max-runs --min-benchmarking-time --until
             --timeout --setup --prepare --conclude --cleanup --parameter-scan --parameter-step-size
             --parameter-list --shell --ignore-failure --command-name --reference --reference-name --sequential
             --show-output --output --input --sort --time-unit --export-json --export-csv --export-markdown

@@ -74,6 +74,7 @@ complete -c rustscope -n "__fish_seen_subcommand_from compare" -l json -d 'For m
 complete -c rustscope -n "__fish_seen_subcommand_from compare" -l github -d 'As workflow annotations'
 complete -c rustscope -n "__fish_seen_subcommand_from bench" -l vs -x -d 'Judge the program behind -- against this one'
 complete -c rustscope -n "__fish_seen_subcommand_from bench" -l threshold -x -d 'Changes up to that many per cent are none'
+complete -c rustscope -n "__fish_seen_subcommand_from bench" -l record -x -d 'Runs that say who did it'
 complete -c rustscope -n "__fish_seen_subcommand_from bench" -l confirm -d 'A change must show in a second series, too'
 complete -c rustscope -n "__fish_seen_subcommand_from bench" -s w -l warmup -x -d 'Runs before those that count'
 complete -c rustscope -n "__fish_seen_subcommand_from bench" -s r -l runs -x -d 'Exactly so many runs'

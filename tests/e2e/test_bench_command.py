@@ -2,7 +2,7 @@
 
 import csv
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -306,18 +306,18 @@ def test_a_file_that_cannot_be_written_or_read_is_told_before_the_runs(bench, tm
 def test_a_program_that_takes_twice_as_long_regressed(bench):
     done = bench("-r", 15, "--vs", "sleep 0.02", "--", "sleep", "0.06")
     assert done.returncode == 1, done.stdout
-    assert "The new one regressed: its wall time is" in done.stdout
-    assert "the base against itself" in done.stdout
+    assert re.search(r"^NEW is \d+\.\d % slower", done.stdout, re.M), done.stdout
+    assert "The base against itself" in done.stdout
 
 
 def test_a_faster_one_improved(bench):
     done = bench("-r", 15, "--vs", "sleep 0.06", "--", "sleep", "0.02")
-    assert done.returncode == 0 and "improved" in done.stdout, done.stdout
+    assert done.returncode == 0 and re.search(r"^NEW is \d+\.\d % faster", done.stdout, re.M), done.stdout
 
 
 def test_the_same_program_is_no_regression(bench):
     done = bench("-r", 20, "--threshold", 30, "--vs", "sleep 0.02", "--", "sleep", "0.02")
-    assert done.returncode in (0, 3) and "regressed:" not in done.stdout, done.stdout
+    assert done.returncode in (0, 3) and "\nRegressed" not in done.stdout, done.stdout
 
 
 def test_a_confirmed_regression_is_one(bench):
@@ -329,8 +329,25 @@ def test_runs_that_scatter_too_much_give_no_verdict(bench, tmp_path):
     wild = tmp_path / "wild"
     wild.write_text("#!/bin/sh\necho >> count\nn=$(wc -l < count)\ntest $((n * 7 % 5)) -lt 2 && sleep 0.3\nexit 0\n")
     wild.chmod(0o755)
-    done = bench("-r", 10, "--vs", "./wild", "--", "./wild")
-    assert done.returncode == 3 and "No verdict" in done.stdout, done.stdout
+    done = bench("-r", 10, "--record", 0, "--vs", "./wild", "--", "./wild")
+    assert done.returncode == 3, done.stdout
+
+
+def test_who_did_it_is_named(bench, target):
+    program = target("arms")
+    slower = bench("-r", 12, "--vs", f"{program} 0", "--", program, "60000000")
+    assert slower.returncode == 1 and re.search(r"NEW (is|takes) .*: more costs", slower.stdout.replace("\n", " ")), slower.stdout
+    greedy = bench("-r", 12, "--vs", f"{program} 0 1000", "--", program, "0", "1200")
+    assert greedy.returncode == 1 and re.search(r"20\.0 % more allocations: make", greedy.stdout), greedy.stdout
+
+
+def test_prepare_comes_before_recorded_runs_too_and_nothing_after_the_clean_up(bench, tmp_path):
+    gate = ["--vs", "sh -c 'echo run >> log'", "--", "sh", "-c", "echo run >> log"]
+    bench("-q", "-r", 2, "--record", 1, "-p", "echo prepare >> log", *gate)
+    assert lines(tmp_path / "log") == ["prepare", "run"] * 6
+    (tmp_path / "log").unlink()
+    bench("-q", "-r", 2, "-c", "echo cleanup >> log", *gate)
+    assert lines(tmp_path / "log") == ["run"] * 4 + ["cleanup"] * 2
 
 
 def test_a_failure_of_either_arm_is_not_a_regression(bench):

@@ -19,7 +19,7 @@ static void on_interrupt(int signal)
 }
 
 /* Recording takes SIGINT from a descriptor that nobody reads any more; here a handler does. */
-static void analyse(struct session *session, bool debuginfod)
+void conclude_analyse(struct session *session, bool debuginfod)
 {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old_action;
     sigset_t interrupt, old_mask;
@@ -45,7 +45,7 @@ int conclude(struct session *session, const char *output, unsigned flags, struct
     uint64_t bytes = 0;
     int rc;
 
-    analyse(session, flags & CONCLUDE_DEBUGINFOD);
+    conclude_analyse(session, flags & CONCLUDE_DEBUGINFOD);
     rc = session_write_file(session, output, &bytes, err);
     if (!(flags & CONCLUDE_QUIET)) {
         struct summary_options page = {0};

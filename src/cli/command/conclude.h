@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "session/session.h"
 
@@ -8,6 +10,9 @@ enum conclude_flags {
     CONCLUDE_QUIET = 1,      /* no summary */
     CONCLUDE_DEBUGINFOD = 2, /* missing debug files may be fetched */
 };
+
+/* Names and findings of a session whose recording has ended, in memory: the first half of conclude(). */
+void conclude_analyse(struct session *session, bool debuginfod);
 
 /*
  * The end of every recording, whatever it collected from: names, analysis, the JSON on disk, the summary on stderr.

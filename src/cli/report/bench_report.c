@@ -184,74 +184,12 @@ void bench_print(FILE *out, const struct bench_result *results, size_t count, co
     print_summary(out, results, count, page);
 }
 
-/* ---- the gate ---- */
-
-static struct fmt amount(double value, enum figure_unit kind, const struct bench_page *page)
+void bench_print_self(FILE *out, const struct bench_gate *gate)
 {
-    return kind == UNIT_NS ? in_unit(value, page->unit) : fmt_bytes(value);
-}
-
-static const char *metric_name(const char *metric)
-{
-    return !strcmp(metric, "wall") ? "wall time" : !strcmp(metric, "cpu") ? "CPU time" : "peak RSS";
-}
-
-static void print_figure(FILE *out, const struct figure *f, const struct bench_page *page)
-{
-    fprintf(out, "  %-9s %9s -> %-9s", metric_name(f->metric), amount(f->base, f->unit, page).s,
-            amount(f->next, f->unit, page).s);
-    if (isfinite(f->ratio))
-        fprintf(out, "  %+.1f %%", 100 * (f->ratio - 1));
-    if (isfinite(f->low) && isfinite(f->high))
-        fprintf(out, " (%+.1f to %+.1f)", 100 * (f->low - 1), 100 * (f->high - 1));
-    fprintf(out, "  %s\n", gate_verdict_name(f->verdict));
-    if (f->reason)
-        fprintf(out, "            %s\n", f->reason);
-    if (f->verdict == GATE_UNSURE && f->runs_needed)
-        fprintf(out, "            about %u runs of each would settle it: -r %u\n", f->runs_needed, f->runs_needed);
-}
-
-/* The worst that happened, in a sentence. */
-static void print_sentence(FILE *out, const struct bench_gate *gate)
-{
-    const struct figure *worst = NULL;
-    bool unsure = false, improved = false;
-
-    for (size_t i = 0; i < gate->count; i++) {
-        const struct figure *f = &gate->figures[i];
-
-        unsure |= f->verdict == GATE_UNSURE;
-        improved |= f->verdict == GATE_IMPROVED;
-        if (f->verdict == GATE_REGRESSED && (!worst || f->ratio > worst->ratio))
-            worst = f;
-    }
     if (gate->unfit)
-        fputs("No verdict: the base differs from itself by more than the threshold. Something else used the machine.\n",
+        fputs("\nNo verdict: the base differs from itself by more than the threshold. Something else used the machine.\n",
               out);
-    else if (worst && isfinite(worst->low))
-        fprintf(out, "The new one regressed: its %s is %.1f %% more (%.1f to %.1f %%).\n", metric_name(worst->metric),
-                100 * (worst->ratio - 1), 100 * (worst->low - 1), 100 * (worst->high - 1));
-    else if (worst)
-        fprintf(out, "The new one regressed: its %s is %.1f %% more.\n", metric_name(worst->metric),
-                100 * (worst->ratio - 1));
-    else if (bench_gate_status(gate) == 3)
-        fputs(
-            "No verdict: the runs scatter too much for the threshold. More runs (-r) or a quieter machine give one.\n",
-            out);
-    else
-        fputs(unsure     ? "Nothing regressed as far as these runs tell.\n"
-              : improved ? "The new one improved, and nothing regressed.\n"
-                         : "Nothing changed by more than the threshold.\n",
-              out);
-}
-
-void bench_print_gate(FILE *out, const struct bench_gate *gate, const struct bench_page *page)
-{
-    fputc('\n', out);
-    print_sentence(out, gate);
-    for (size_t i = 0; i < gate->count; i++)
-        print_figure(out, &gate->figures[i], page);
     if (isfinite(gate->self_low))
-        fprintf(out, "  the base against itself, odd runs by even ones: %+.1f %% (%+.1f to %+.1f)\n",
+        fprintf(out, "\nThe base against itself, odd runs by even ones: %+.1f %% (%+.1f to %+.1f)\n",
                 100 * (gate->self_ratio - 1), 100 * (gate->self_low - 1), 100 * (gate->self_high - 1));
 }

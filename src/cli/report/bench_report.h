@@ -25,8 +25,8 @@ struct bench_page {
 /* Every result with its interval, its runs as a histogram and what is odd about them, then how they compare. */
 void bench_print(FILE *out, const struct bench_result *results, size_t count, const struct bench_page *page);
 
-/* The verdict, figure by figure, and what the base does against itself. */
-void bench_print_gate(FILE *out, const struct bench_gate *gate, const struct bench_page *page);
+/* What the base does against itself, and that there is no verdict where that is too much. */
+void bench_print_self(FILE *out, const struct bench_gate *gate);
 
 /* The results as FORMAT. Times are in seconds in JSON and CSV, else in the unit. Results without runs are left out. */
 void bench_export(FILE *out, enum bench_format format, const struct bench_result *results, size_t count,

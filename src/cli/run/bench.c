@@ -227,6 +227,13 @@ static int run_beside(struct bench *b, const struct bench_arm *arm, const char *
     return rs_err_set(err, -ECANCELED, "the --%s command of %.200s %s", what, arm->name, how);
 }
 
+int bench_beside(struct bench *b, size_t arm, bool after, struct rs_err *err)
+{
+    const struct bench_arm *a = &b->options->arms[arm];
+
+    return run_beside(b, a, after ? "conclude" : "prepare", after ? a->conclude : a->prepare, "recorded", err);
+}
+
 static int check_status(struct bench *b, const struct bench_arm *arm, const struct bench_run *run, struct rs_err *err)
 {
     const struct bench_options *o = b->options;

@@ -49,5 +49,11 @@ int bench_exit_status(const struct bench *bench);
 /* One for each arm of the options, summarised. */
 const struct bench_result *bench_results(const struct bench *bench);
 
+/*
+ * The arm's --prepare command, or AFTER its --conclude command, for a run that the caller makes itself. As bench_run()
+ * when it fails.
+ */
+int bench_beside(struct bench *bench, size_t arm, bool after, struct rs_err *err);
+
 /* What starting the shell takes, already taken off the times; 0 without a shell. */
 double bench_shell_ns(const struct bench *bench);

@@ -21,6 +21,7 @@ enum {
     OPT_TIMEOUT,
     OPT_CONFIRM,
     OPT_THRESHOLD,
+    OPT_RECORD,
     OPT_SORT,
     OPT_SHOW_OUTPUT,
     OPT_OUTPUT,
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
     {"vs", required_argument, NULL, OPT_VS},
     {"confirm", no_argument, NULL, OPT_CONFIRM},
     {"threshold", required_argument, NULL, OPT_THRESHOLD},
+    {"record", required_argument, NULL, OPT_RECORD},
     {"reference", required_argument, NULL, OPT_REFERENCE},
     {"reference-name", required_argument, NULL, OPT_REFERENCE_NAME},
     {"sequential", no_argument, NULL, OPT_SEQUENTIAL},
@@ -73,8 +75,8 @@ void bench_options_help(void)
     fputs("usage: rustscope bench [OPTIONS] 'COMMAND'...     run by a shell, in turns\n"
           "       rustscope bench [OPTIONS] [--vs 'OLD'] -- PROGRAM [ARGS...]   without one\n"
           "How long they take, how sure that is, whether PROGRAM regressed against OLD.\n"
-          "      --threshold PCT    --vs: smaller changes are none (5)\n"
-          "      --confirm          --vs: a change must show in a second series, too\n"
+          "      --threshold PCT    smaller ones are none (5)       --record N (3)  who did it\n"
+          "      --confirm          a change must show in a second series, too\n"
           "  -w, --warmup N         runs that do not count       -r, --runs N    exactly N\n"
           "  -m, --min-runs N  (10)   -M, --max-runs N   --min-benchmarking-time SEC  (3)\n"
           "      --until PCT        go on until the mean is known to PCT per cent\n"
@@ -310,6 +312,8 @@ static int how_often(struct bench_options *o, int option, const char *text, stru
         return option_number("--min-benchmarking-time", text, 0, 1e6, &o->min_seconds, err);
     case OPT_UNTIL:
         return option_number("--until", text, 0.01, 100, &o->until_pct, err);
+    case OPT_RECORD:
+        return number("--record", text, 0, 100, &o->record, err);
     case OPT_TIMEOUT:
         return option_number("--timeout", text, 0.001, 1e6, &o->timeout_sec, err);
     default:
@@ -365,6 +369,7 @@ static int one_option(struct parser *p, int option, const char *text, struct rs_
     case OPT_UNTIL:
     case OPT_TIMEOUT:
     case OPT_THRESHOLD:
+    case OPT_RECORD:
         return how_often(o, option, text, err);
     case OPT_VS:
         p->vs = text;
@@ -649,7 +654,7 @@ int bench_options_parse(struct bench_options *o, int argc, char **argv, struct r
     struct parser p = {.o = o, .argv = argv, .argc = argc};
     int rc;
 
-    *o = (struct bench_options){.min_runs = 10, .min_seconds = 3, .threshold_pct = 5};
+    *o = (struct bench_options){.min_runs = 10, .min_seconds = 3, .threshold_pct = 5, .record = 3};
     rc = parse(&p, err);
     for (size_t i = 0; i < p.parameter_count; i++) {
         for (size_t v = 0; v < p.parameters[i].count; v++)

@@ -41,6 +41,7 @@ struct bench_options {
     bool ignore_failure;
     bool ignored[256]; /* with ignore_failure: these statuses */
     double threshold_pct;
+    unsigned record; /* with the gate: runs of each arm that are recorded, to say who did it */
     bool quiet, help;
     enum bench_sort sort;
     enum bench_unit unit;

@@ -394,6 +394,8 @@ static int launch(struct recording *r, struct rs_err *err)
     struct rs_err why;
     int rc;
 
+    if (r->hooks.stdio)
+        memcpy(options.stdio, r->hooks.stdio, sizeof(options.stdio));
     if (r->tui)
         tui_prepare_launch(r->tui, &options);
     /* A recording goes on without the program's side channel. */

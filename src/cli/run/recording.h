@@ -29,6 +29,7 @@ struct recording;
 struct recording_options {
     const struct record_options *record; /* outlives the recording */
     const struct launch_state *launch;   /* for the program; outlives the recording */
+    const int *stdio; /* three descriptors to take the place of the program's 0, 1 and 2, -1: ours; NULL: all ours */
     const char *fifo; /* absolute: collect from programs that are started elsewhere; NULL otherwise */
     /* Without a live screen: episode EVENT of S is over. May be NULL. */
     void (*on_event)(void *ctx, const struct session *s, uint32_t event);

@@ -26,6 +26,69 @@ void comparison_add(struct comparison *c, enum arm arm, struct session *s, const
     figures_collect(&c->set, arm, s, &c->options.collect);
 }
 
+/* ---- bare runs ---- */
+
+static double bare_wall(const struct bench_run *run)
+{
+    return run->wall_ns;
+}
+
+static double bare_cpu(const struct bench_run *run)
+{
+    return run->user_ns + run->system_ns;
+}
+
+static double bare_rss(const struct bench_run *run)
+{
+    return run->peak_rss_bytes ? (double)run->peak_rss_bytes : NAN;
+}
+
+/* Pairs are found by when runs began; bare runs took turns, after the recorded ones. */
+static void add_bare_facts(struct comparison *c, enum arm arm, size_t recorded, size_t run)
+{
+    struct run_facts facts = {.path = "",
+                              .program = "",
+                              .build_id = "",
+                              .arch = "",
+                              .os = "",
+                              .cpu_model = "",
+                              .version = "",
+                              .others_pct = NAN,
+                              .steal_pct = NAN};
+
+    if (recorded)
+        facts = c->facts[arm][0];
+    facts.start_unix_ms = INT64_MAX / 2 + (int64_t)run * ARMS + arm;
+    GROW(c->facts[arm], run + 1, c->fact_cap[arm]);
+    c->facts[arm][run] = facts;
+}
+
+void comparison_add_bare(struct comparison *c, enum arm arm, const struct bench_run *runs, size_t count)
+{
+    static const struct {
+        const char *metric;
+        enum figure_unit unit;
+        double (*value)(const struct bench_run *run);
+    } totals[] = {{"wall", UNIT_NS, bare_wall}, {"cpu", UNIT_NS, bare_cpu}, {"rss_peak", UNIT_BYTES, bare_rss}};
+    size_t recorded = c->set.runs[arm];
+
+    for (size_t i = 0; i < count; i++)
+        add_bare_facts(c, arm, recorded, figures_add_run(&c->set, arm));
+    for (size_t t = 0; t < sizeof(totals) / sizeof(*totals); t++) {
+        struct figure *figure = figures_get(&c->set, FIGURE_TOTAL, totals[t].metric, "", "");
+        bool known = true;
+
+        figure->unit = totals[t].unit;
+        figure->headline = true;
+        for (size_t run = 0; run < figure->arms[arm].count; run++)
+            figure->arms[arm].runs[run] = NAN;
+        for (size_t i = 0; i < count; i++)
+            known = known && !isnan(totals[t].value(&runs[i]));
+        for (size_t i = 0; known && i < count; i++)
+            figures_put(&c->set, figure, arm, recorded + i, totals[t].value(&runs[i]));
+    }
+}
+
 void comparison_release(struct comparison *c)
 {
     figures_release(&c->set);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "analyze/bench_runs.h"
 #include "analyze/gate/collect.h"
 #include "analyze/gate/judge.h"
 
@@ -81,6 +82,11 @@ struct comparison {
 };
 
 void comparison_add(struct comparison *c, enum arm arm, struct session *s, const char *path);
+/*
+ * Adds COUNT bare runs of ARM, once its sessions are in: wall time, CPU time and peak memory of the run are theirs alone
+ * from then on, since a recorder costs something. A figure that one of the runs lacks is left out.
+ */
+void comparison_add_bare(struct comparison *c, enum arm arm, const struct bench_run *runs, size_t count);
 void comparison_conclude(struct comparison *c);
 void comparison_release(struct comparison *c);
 

@@ -52,6 +52,17 @@ static double floor_of(const struct figure *f, const struct gate_limits *limits)
     return times > 1 ? floor / times : floor;
 }
 
+/* Whether each run of one arm that knows the figure has its like in the other: timed runs among recorded ones, say. */
+static bool has_pairs(const struct figure *f)
+{
+    const struct figure_arm *base = &f->arms[ARM_BASE], *next = &f->arms[ARM_NEXT];
+    bool pairs = base->count == next->count;
+
+    for (size_t run = 0; pairs && run < base->count; run++)
+        pairs = isnan(base->runs[run]) == isnan(next->runs[run]);
+    return pairs;
+}
+
 static void judged_init(struct judged *j, struct figure *f, const struct gate_limits *limits, double *scratch)
 {
     *j = (struct judged){.f = f, .limits = limits, .paired = limits->paired, .floor = floor_of(f, limits)};
@@ -64,9 +75,8 @@ static void judged_init(struct judged *j, struct figure *f, const struct gate_li
             if (!isnan(a->runs[run]))
                 j->values[arm][j->counts[arm]++] = a->runs[run];
         scratch += a->count;
-        j->paired = j->paired && j->counts[arm] == a->count;
     }
-    j->paired = j->paired && j->counts[ARM_BASE] == j->counts[ARM_NEXT];
+    j->paired = j->paired && has_pairs(f);
 }
 
 static bool present(const struct judged *j, enum arm arm)

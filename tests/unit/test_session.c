@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "session/totals.h"
 #include "suite.h"
 
 static const uint64_t MS = 1000000;
@@ -224,6 +225,28 @@ START_TEST(the_last_point_is_a_mean_over_a_whole_interval)
 }
 END_TEST
 
+START_TEST(a_process_that_execs_is_one_process)
+{
+    struct session *s = session_new(0, 0);
+    struct totals totals;
+    uint32_t first = session_add_process(s, 77, -1, 0), second, unseen;
+
+    s->duration_ns = 1000 * MS;
+    second = session_exec_process(s, first, 300 * MS);
+    session_exec_process(s, second, 600 * MS);
+    session_add_process(s, 78, (int32_t)first, 100 * MS);
+    unseen = session_add_process(s, 0, (int32_t)first, 100 * MS);
+    s->processes[unseen].name = strings_add_str(&s->strings, "[short-lived processes]");
+    totals_compute(s, &totals);
+    ck_assert_uint_eq(totals.processes, 2);
+    totals_compute_window(s, 400 * MS, 500 * MS, &totals); /* the second image alone */
+    ck_assert_uint_eq(totals.processes, 2);
+    totals_compute_window(s, 500 * MS, 700 * MS, &totals); /* the second and the third */
+    ck_assert_uint_eq(totals.processes, 2);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(a_warning_is_kept_once)
 {
     struct session *s = session_new(0, 0);
@@ -241,4 +264,4 @@ SUITE("session", a_full_series_merges_pairs_and_keeps_means_peaks_and_sums,
       equal_stacks_end_in_the_same_node, the_node_limit_cuts_stacks_and_counts_them,
       processes_and_threads_stay_within_their_limits, a_reused_pid_is_found_by_its_time,
       a_mean_is_raised_by_an_amount_and_not_diluted, the_last_point_is_a_mean_over_a_whole_interval,
-      a_warning_is_kept_once)
+      a_process_that_execs_is_one_process, a_warning_is_kept_once)

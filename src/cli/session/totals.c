@@ -72,6 +72,17 @@ static bool lived(uint64_t start_ns, uint64_t end_ns, uint64_t from_ns, uint64_t
     return start_ns <= to_ns && (!end_ns || end_ns >= from_ns);
 }
 
+/*
+ * Whether P is a process of the window that no other record stands for: an exec makes a further image of the same
+ * process, and those that nobody saw have one record together.
+ */
+static bool is_process_of(const struct session *s, const struct process *p, uint64_t from_ns, uint64_t to_ns)
+{
+    if (!lived(p->start_ns, p->end_ns, from_ns, to_ns) || (p->image > 0 && p->start_ns >= from_ns))
+        return false;
+    return p->pid || strings_get(&s->strings, p->name)[0] != '[';
+}
+
 void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t to_ns, struct totals *t)
 {
     const struct series *line = &s->timeline;
@@ -106,7 +117,7 @@ void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t t
         if (s->events[i].type == EVENT_MEMORY_SPIKE || s->events[i].type == EVENT_CPU_SPIKE)
             t->spikes += lived(s->events[i].start_ns, s->events[i].end_ns, from_ns, to_ns);
     for (size_t i = 0; i < s->process_count; i++)
-        t->processes += lived(s->processes[i].start_ns, s->processes[i].end_ns, from_ns, to_ns);
+        t->processes += is_process_of(s, &s->processes[i], from_ns, to_ns);
     for (size_t i = 0; i < s->thread_count; i++)
         t->threads += lived(s->threads[i].start_ns, s->threads[i].end_ns, from_ns, to_ns);
 }

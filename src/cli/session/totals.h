@@ -22,6 +22,6 @@ enum metric totals_heap_metric(const struct session *s);
 void totals_compute(const struct session *s, struct totals *totals);
 /*
  * The same over FROM_NS..TO_NS only, as far as the timeline knows: CPU time is the average times the span, peaks are
- * the timeline's. processes and threads are those that lived then.
+ * the timeline's. processes (a program that execs another stays one) and threads are those that lived then.
  */
 void totals_compute_window(const struct session *s, uint64_t from_ns, uint64_t to_ns, struct totals *totals);

@@ -322,6 +322,8 @@ extern "C" {
 RUSTSCOPE_API int rustscope_set_session_name(const char *name);
 RUSTSCOPE_API int rustscope_add_tag(const char *tag);
 RUSTSCOPE_API int rustscope_set_label(const char *key, const char *value);
+/* The program's tags and labels go; those of rustscope's command line stay. */
+RUSTSCOPE_API void rustscope_clear_tags_and_labels(void);
 
 /* A call is an outlier when it differs from the mean so far by more than SIGMA (3) standard deviations, after the first CALLS (10). */
 RUSTSCOPE_API void rustscope_set_outlier_sigma(double sigma);
@@ -345,7 +347,8 @@ RUSTSCOPE_API void rustscope_counter(const char *name, double value);
 
 /*
  * Forget what was measured, the timeline's events too; scopes that are open now are not recorded. What was said of the
- * run and its places stays: session name, tags, labels, budgets, options, and the points of rustscope_mark().
+ * run and its places stays: session name, tags and labels (rustscope_clear_tags_and_labels()), budgets, options, and the
+ * points of rustscope_mark().
  */
 RUSTSCOPE_API void rustscope_reset(void);
 
@@ -991,6 +994,7 @@ static inline __attribute__((always_inline, unused)) int rustscope_bench_next(st
 RS_DISABLED_ int rustscope_set_session_name(const char *name) { (void)name; return 0; }
 RS_DISABLED_ int rustscope_add_tag(const char *tag) { (void)tag; return 0; }
 RS_DISABLED_ int rustscope_set_label(const char *key, const char *value) { (void)key, (void)value; return 0; }
+RS_DISABLED_ void rustscope_clear_tags_and_labels(void) {}
 RS_DISABLED_ void rustscope_set_outlier_sigma(double sigma) { (void)sigma; }
 RS_DISABLED_ void rustscope_set_outlier_warmup(uint64_t calls) { (void)calls; }
 RS_DISABLED_ int rustscope_set_budget(const char *name, uint64_t budget_ns, rustscope_budget_fn callback, void *ctx)

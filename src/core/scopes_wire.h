@@ -104,8 +104,8 @@ struct rs_record_mark {
 } __attribute__((packed, aligned(4)));
 _Static_assert(sizeof(struct rs_record_mark) == 28, "wire format");
 
-/* Text: the key of a label, then the value. */
-enum rs_wire_text { RS_WIRE_SESSION_NAME, RS_WIRE_TAG, RS_WIRE_LABEL };
+/* Text: the key of a label, then the value. CLEARED: the tags and labels that this process told before are void. */
+enum rs_wire_text { RS_WIRE_SESSION_NAME, RS_WIRE_TAG, RS_WIRE_LABEL, RS_WIRE_TEXTS_CLEARED };
 struct rs_record_session_text {
     uint32_t word;
     uint32_t what; /* enum rs_wire_text */

@@ -34,7 +34,7 @@ static struct {
     struct rs_stream stream;
     uint64_t image; /* that the counts below are of; another one has been told nothing */
     uint32_t sites, paths;
-    uint32_t resets, session_serial;
+    uint32_t resets, session_serial, session_clears;
     struct told *told; /* RS_PATHS_MAX of them, mapped when needed */
     char *scratch;     /* paths and histograms of a round */
     size_t scratch_bytes;
@@ -81,7 +81,8 @@ static bool send_site(uint32_t id)
 
     if (!r)
         return false;
-    *r = (struct rs_record_site){RS_RECORD(RS_RECORD_SITE, sizeof(*r) + name + file), id, e->line, e->flags, name, file};
+    *r =
+        (struct rs_record_site){RS_RECORD(RS_RECORD_SITE, sizeof(*r) + name + file), id, e->line, e->flags, name, file};
     memcpy(r + 1, e->name, name);
     if (file)
         memcpy((char *)(r + 1) + name, e->file, file);
@@ -128,7 +129,9 @@ static bool send_stats(uint32_t path, const struct rs_scope_path *p)
 
 static bool send_histogram(uint32_t path, const uint64_t *histogram)
 {
-    enum { PER_RECORD = (RS_FRAME_BYTES - 64 - sizeof(struct rs_record_path_histogram)) / sizeof(struct rs_wire_bucket) };
+    enum {
+        PER_RECORD = (RS_FRAME_BYTES - 64 - sizeof(struct rs_record_path_histogram)) / sizeof(struct rs_wire_bucket)
+    };
     uint32_t at = 0;
 
     while (at < RUSTSCOPE_HISTOGRAM_BUCKETS) {
@@ -208,7 +211,9 @@ static void send_clock(void)
     if (!r)
         return;
     r->word = RS_RECORD(RS_RECORD_SCOPES_CLOCK, sizeof(*r));
-    r->clock = rs_clock_slow ? RS_WIRE_CLOCK_GETTIME : !strcmp(info.clock, "tsc") ? RS_WIRE_CLOCK_TSC : RS_WIRE_CLOCK_CNTVCT;
+    r->clock = rs_clock_slow                ? RS_WIRE_CLOCK_GETTIME
+               : !strcmp(info.clock, "tsc") ? RS_WIRE_CLOCK_TSC
+                                            : RS_WIRE_CLOCK_CNTVCT;
     r->mode = rs_process_mode();
     r->threads = (uint32_t)info.threads;
     r->ns_per_tick = now.ns_per_tick;
@@ -230,8 +235,8 @@ static bool send_text(enum rs_wire_text what, const char *key, const char *value
 
     if (!r)
         return false;
-    *r = (struct rs_record_session_text){RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(*r) + key_len + value_len), what, key_len,
-                                         value_len};
+    *r = (struct rs_record_session_text){RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(*r) + key_len + value_len), what,
+                                         key_len, value_len};
     if (key_len)
         memcpy(r + 1, key, key_len);
     if (value_len)
@@ -242,11 +247,16 @@ static bool send_text(enum rs_wire_text what, const char *key, const char *value
 
 static void send_texts(void)
 {
-    uint32_t serial = rs_session_serial();
+    uint32_t serial = rs_session_serial(), clears = rs_session_clears();
     bool all = true;
 
     if (serial == out.session_serial)
         return;
+    if (clears != out.session_clears) {
+        if (!send_text(RS_WIRE_TEXTS_CLEARED, NULL, NULL))
+            return;
+        out.session_clears = clears;
+    }
     if (rs_session_name())
         all = send_text(RS_WIRE_SESSION_NAME, NULL, rs_session_name());
     for (uint32_t i = 0; all && i < rs_tag_count(); i++)
@@ -322,6 +332,7 @@ static void send(void)
     if (out.image != out.channel->image) {
         out.sites = out.paths = 1;
         out.session_serial = 0;
+        out.session_clears = rs_session_clears(); /* nothing has been told here */
         out.resets = rs_resets();
         out.image = out.channel->image;
         if (out.told)

@@ -45,7 +45,7 @@ static struct rs_lock session_lock;
 static _Atomic(const char *) session_name;
 static const char *tags[SESSION_TEXTS_MAX];
 static struct rs_label labels[SESSION_TEXTS_MAX];
-static atomic_uint tag_count, label_count, session_serial;
+static atomic_uint tag_count, label_count, session_serial, session_clears;
 
 /* ---- starting, forking, ending ---- */
 
@@ -305,11 +305,12 @@ int rustscope_add_tag(const char *tag)
         rc = -ENOSPC;
         goto out;
     }
-    tags[count] = rs_registry_copy(tag);
-    if (!tags[count]) {
+    tag = rs_registry_copy(tag);
+    if (!tag) {
         rc = -ENOMEM;
         goto out;
     }
+    __atomic_store_n(&tags[count], tag, __ATOMIC_RELEASE);
     atomic_store_explicit(&tag_count, count + 1, memory_order_release);
     atomic_fetch_add_explicit(&session_serial, 1, memory_order_release);
 out:
@@ -340,13 +341,29 @@ int rustscope_set_label(const char *key, const char *value)
     }
     __atomic_store_n(&labels[i].value, value, __ATOMIC_RELEASE);
     if (i == count) {
-        labels[i].key = key;
+        __atomic_store_n(&labels[i].key, key, __ATOMIC_RELEASE);
         atomic_store_explicit(&label_count, count + 1, memory_order_release);
     }
     atomic_fetch_add_explicit(&session_serial, 1, memory_order_release);
 out:
     rs_lock_drop(&session_lock);
     return rc;
+}
+
+/* Texts are never freed: who is reading them meanwhile reads what was. */
+void rustscope_clear_tags_and_labels(void)
+{
+    rs_lock_take(&session_lock);
+    atomic_store_explicit(&tag_count, 0, memory_order_release);
+    atomic_store_explicit(&label_count, 0, memory_order_release);
+    atomic_fetch_add_explicit(&session_clears, 1, memory_order_release);
+    atomic_fetch_add_explicit(&session_serial, 1, memory_order_release);
+    rs_lock_drop(&session_lock);
+}
+
+uint32_t rs_session_clears(void)
+{
+    return atomic_load_explicit(&session_clears, memory_order_acquire);
 }
 
 const char *rs_session_name(void)
@@ -361,7 +378,7 @@ uint32_t rs_tag_count(void)
 
 const char *rs_tag(uint32_t i)
 {
-    return tags[i];
+    return __atomic_load_n(&tags[i], __ATOMIC_ACQUIRE);
 }
 
 uint32_t rs_label_count(void)
@@ -371,7 +388,8 @@ uint32_t rs_label_count(void)
 
 struct rs_label rs_label(uint32_t i)
 {
-    return (struct rs_label){labels[i].key, __atomic_load_n(&labels[i].value, __ATOMIC_ACQUIRE)};
+    return (struct rs_label){__atomic_load_n(&labels[i].key, __ATOMIC_ACQUIRE),
+                             __atomic_load_n(&labels[i].value, __ATOMIC_ACQUIRE)};
 }
 
 uint32_t rs_session_serial(void)

@@ -47,3 +47,5 @@ uint32_t rs_label_count(void);
 struct rs_label rs_label(uint32_t i);
 /* Changes with each of them. */
 uint32_t rs_session_serial(void);
+/* How often tags and labels were cleared. */
+uint32_t rs_session_clears(void);

@@ -834,6 +834,8 @@ START_TEST(unreasonable_arguments_are_refused)
     }
     ck_assert_int_eq(rustscope_add_tag("tag 5"), 0);
     ck_assert_int_eq(rustscope_add_tag("one too many"), -ENOSPC);
+    rustscope_clear_tags_and_labels();
+    ck_assert_int_eq(rustscope_add_tag("one again"), 0);
     rustscope_snapshot_free(NULL);
     ck_assert_uint_eq(rustscope_foreach_function(NULL, NULL, NULL), 0);
 }

@@ -152,6 +152,34 @@ START_TEST(marks_counters_and_texts_go_straight_into_the_session)
 }
 END_TEST
 
+/* Two processes and the command line. */
+START_TEST(cleared_tags_and_labels_go_and_others_stay)
+{
+    struct {
+        struct rs_record_session_text r;
+        char text[8];
+    } tag = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(tag)), RS_WIRE_TAG, 0, 5}, "smoke"},
+      label = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(label)), RS_WIRE_LABEL, 1, 1}, "ka"},
+      cleared = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(cleared)), RS_WIRE_TEXTS_CLEARED, 0, 0}, ""};
+
+    begin();
+    scopes_record(scopes, 1, &tag, sizeof(tag));
+    scopes_record(scopes, 1, &label, sizeof(label));
+    label.text[1] = 'b'; /* another value */
+    scopes_record(scopes, 1, &label, sizeof(label));
+    ck_assert_uint_eq(session->meta.label_count, 1);
+    ck_assert_str_eq(strings_get(&session->strings, session->meta.labels[0].value), "b");
+    tag.text[0] = 'S';
+    scopes_record(scopes, 0, &tag, sizeof(tag));
+    ck_assert_uint_eq(session->meta.tag_count, 2);
+    scopes_record(scopes, 1, &cleared, sizeof(cleared));
+    ck_assert_uint_eq(session->meta.label_count, 0);
+    ck_assert_uint_eq(session->meta.tag_count, 1);
+    ck_assert_str_eq(strings_get(&session->strings, session->meta.tags[0]), "Smoke");
+    end();
+}
+END_TEST
+
 static char *written;
 static size_t written_len;
 
@@ -252,5 +280,5 @@ START_TEST(short_records_are_refused)
 END_TEST
 
 SUITE("scopes collect", figures_of_all_processes_stand_together, later_totals_replace_earlier_ones_and_reset_voids_them,
-      marks_counters_and_texts_go_straight_into_the_session, what_is_written_is_read_back,
-      garbage_is_counted_and_harms_nothing, short_records_are_refused)
+      marks_counters_and_texts_go_straight_into_the_session, cleared_tags_and_labels_go_and_others_stay,
+      what_is_written_is_read_back, garbage_is_counted_and_harms_nothing, short_records_are_refused)

@@ -17,6 +17,7 @@ enum {
     HISTOGRAMS_MAX = 1 << 14, /* 160 MB; paths beyond have no percentiles */
     OUTLIERS_MAX = 10000,
     TEXTS_MAX = 64,
+    TOLD_MAX = 4096, /* tags and labels of all processes */
 };
 
 struct site {
@@ -44,8 +45,18 @@ struct image {
     bool clock_known;
 };
 
+/* A tag or a label that a process told. */
+struct told {
+    int32_t process;
+    bool is_label;
+    string_id key, value;
+};
+
 struct scopes {
     struct session *s;
+    struct told *told;
+    size_t told_count, told_cap;
+    size_t own_tags, own_labels; /* the first ones of the session: of the command line */
     struct image *images;
     size_t image_count, image_cap;
     size_t path_total, histogram_total;
@@ -57,6 +68,8 @@ struct scopes *scopes_new(struct session *session)
     struct scopes *scopes = xcalloc(1, sizeof(*scopes));
 
     scopes->s = session;
+    scopes->own_tags = session->meta.tag_count;
+    scopes->own_labels = session->meta.label_count;
     return scopes;
 }
 
@@ -81,6 +94,7 @@ void scopes_free(struct scopes *scopes)
         free(scopes->images[i].sites);
     }
     free(scopes->images);
+    free(scopes->told);
     free(scopes);
 }
 
@@ -275,7 +289,58 @@ static void add_label(struct session_meta *meta, string_id key, string_id value)
     meta->labels[meta->label_count++] = (struct session_label){key, value};
 }
 
-static bool take_text(struct scopes *scopes, const char *record, size_t bytes)
+/* The session's tags and labels are those of the command line and, behind them, what processes told last. */
+static void publish_told(struct scopes *scopes)
+{
+    struct session_meta *meta = &scopes->s->meta;
+
+    meta->tag_count = scopes->own_tags;
+    meta->label_count = scopes->own_labels;
+    for (size_t i = 0; i < scopes->told_count; i++) {
+        const struct told *t = &scopes->told[i];
+
+        if (t->is_label)
+            add_label(meta, t->key, t->value);
+        else
+            add_tag(meta, t->value);
+    }
+}
+
+static void tell(struct scopes *scopes, struct told told)
+{
+    size_t of_process = 0;
+
+    for (size_t i = 0; i < scopes->told_count; i++) {
+        struct told *t = &scopes->told[i];
+
+        if (t->process != told.process || t->is_label != told.is_label)
+            continue;
+        if (told.is_label ? t->key == told.key : t->value == told.value) {
+            t->value = told.value;
+            publish_told(scopes);
+            return;
+        }
+        of_process++;
+    }
+    if (of_process >= TEXTS_MAX || scopes->told_count >= TOLD_MAX)
+        return;
+    GROW(scopes->told, scopes->told_count + 1, scopes->told_cap);
+    scopes->told[scopes->told_count++] = told;
+    publish_told(scopes);
+}
+
+static void forget_told(struct scopes *scopes, int32_t process)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < scopes->told_count; i++)
+        if (scopes->told[i].process != process)
+            scopes->told[kept++] = scopes->told[i];
+    scopes->told_count = kept;
+    publish_told(scopes);
+}
+
+static bool take_text(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
 {
     struct strings *strings = &scopes->s->strings;
     struct rs_record_session_text r;
@@ -291,10 +356,12 @@ static bool take_text(struct scopes *scopes, const char *record, size_t bytes)
     if (r.what == RS_WIRE_SESSION_NAME && !scopes->s->meta.name)
         scopes->s->meta.name = value;
     else if (r.what == RS_WIRE_TAG)
-        add_tag(&scopes->s->meta, value);
+        tell(scopes, (struct told){image->process, false, 0, value});
     else if (r.what == RS_WIRE_LABEL)
-        add_label(&scopes->s->meta, key, value);
-    return r.what <= RS_WIRE_LABEL;
+        tell(scopes, (struct told){image->process, true, key, value});
+    else if (r.what == RS_WIRE_TEXTS_CLEARED)
+        forget_told(scopes, image->process);
+    return r.what <= RS_WIRE_TEXTS_CLEARED;
 }
 
 /* Times of iterations, which may be anything but must be numbers. */
@@ -392,7 +459,7 @@ void scopes_record(struct scopes *scopes, int32_t process, const void *record, s
         good = take_benchmark_samples(scopes, image, record, bytes);
         break;
     case RS_RECORD_SESSION_TEXT:
-        good = take_text(scopes, record, bytes);
+        good = take_text(scopes, image, record, bytes);
         break;
     default:
         break; /* of a later library */

@@ -427,12 +427,47 @@ START_TEST(a_stripped_program_says_what_brings_its_names)
     text = page_text(s, &options);
     ck_assert_ptr_nonnull(strstr(text, "is in app, whose names are missing"));
     ck_assert_ptr_nonnull(strstr(text, "-dbgsym"));
+    ck_assert_ptr_null(strstr(text, "app+0x1200 (app) takes"));
     free(text);
     s->tree.modules[module].symbols = MODULE_SYMBOLS_SYMTAB;
     text = page_text(s, &options);
     ck_assert_ptr_null(strstr(text, "names are missing"));
     free(text);
     session_free(s);
+}
+END_TEST
+
+/* Waits of 8 s, all of them in CALL below db::commit. The text is the caller's. */
+static char *page_of_waits(const char *call)
+{
+    struct session *s = session_new(0, 0);
+    struct summary_options options = {.cols = 200, .charset = CHARSET_UTF8};
+    const int64_t values[] = {8000000, 1};
+    int32_t node;
+    char *text;
+
+    session_add_process(s, 7, -1, 0);
+    s->duration_ns = 10 * SECOND;
+    s->processes[0].cpu_ns = SECOND;
+    node = child_of(s, child_of(s, -1, "db::commit", LAYER_USER), call, LAYER_STD);
+    rows_add(&s->offcpu_rows, 0, (uint32_t)node, 0, values);
+    text = page_text(s, &options);
+    session_free(s);
+    return text;
+}
+
+START_TEST(a_wait_is_a_finding_unless_there_was_nothing_to_do)
+{
+    char *text = page_of_waits("fsync");
+
+    ck_assert_ptr_nonnull(strstr(text, "Where it waited"));
+    ck_assert_ptr_nonnull(strstr(text, "Look first: The program used 10 % of a core"));
+    ck_assert_msg(strstr(text, "db::commit by calling fsync") != NULL, "%s", text);
+    free(text);
+    text = page_of_waits("wait4");
+    ck_assert_ptr_nonnull(strstr(text, "Where it waited"));
+    ck_assert_ptr_null(strstr(text, "Look first"));
+    free(text);
 }
 END_TEST
 
@@ -537,5 +572,6 @@ static void set_up_locale(void)
 SUITE("summary", golden_pages, no_line_is_wider_than_the_page, colour_is_only_there_when_asked_for,
       the_five_functions_that_held_most_at_the_peak_are_shown, paths_stand_for_memory_that_nobody_of_the_readers_holds,
       each_line_leads_with_the_readers_own_function, a_stripped_program_says_what_brings_its_names,
-      a_page_is_written_at_once, an_empty_session_is_a_short_page, hostile_names_cannot_reach_the_terminal,
-      totals_prefer_clocks_over_the_timeline, the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)
+      a_wait_is_a_finding_unless_there_was_nothing_to_do, a_page_is_written_at_once, an_empty_session_is_a_short_page,
+      hostile_names_cannot_reach_the_terminal, totals_prefer_clocks_over_the_timeline,
+      the_last_point_weighs_as_much_as_it_lasted_whatever_was_read_in_it)

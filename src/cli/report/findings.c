@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "text/name.h"
@@ -56,6 +57,14 @@ static double percent(double part, double all)
     return all > 0 ? 100 * part / all : 0;
 }
 
+/* An address in a module without symbols: nothing that a reader could look for. */
+static bool is_nameless(const struct page *page, uint32_t frame)
+{
+    const struct frame *f = &page->s->tree.frames[frame];
+
+    return !f->func || (!f->file && strstr(page_text(page, f->func), "+0x"));
+}
+
 /* The module of PAGE's program whose code ran without names for a quarter of the time or more; -1: none. */
 static int32_t nameless_module(const struct page *page, double *pct)
 {
@@ -98,7 +107,7 @@ static void costly_function(const struct page *page, struct findings *f)
     const struct owner_costs *c = &page->cpu;
     double all_pct, self_pct;
 
-    if (!c->owner_count || page->s->diagnostics.stack_samples < ENOUGH_SAMPLES)
+    if (!c->owner_count || page->s->diagnostics.stack_samples < ENOUGH_SAMPLES || is_nameless(page, c->owners[0].frame))
         return;
     all_pct = percent((double)c->owners[0].all_us, (double)c->all_us);
     self_pct = percent((double)c->owners[0].self_us, (double)c->all_us);
@@ -129,7 +138,7 @@ static void heaviest_spike(const struct page *page, struct findings *f)
     }
     if (!worst)
         return;
-    owned = page_spike_owner(page, worst, &frame, &via, &bytes);
+    owned = page_spike_owner(page, worst, &frame, &via, &bytes) && !is_nameless(page, frame);
     if (!owned)
         bytes = worst->allocations[0].bytes;
     if (bytes * 2 < worst->size_bytes)
@@ -158,7 +167,7 @@ static uint32_t owner_of_most(const struct page *page, uint64_t (*pick)(const st
         if (s->allocations.stats[i].node >= 0 && (size_t)s->allocations.stats[i].node < s->tree.node_count)
             amounts[s->allocations.stats[i].node] += pick(&s->allocations.stats[i]);
     owner_costs_of(s, amounts, &page->owners, &costs);
-    if (costs.owner_count) {
+    if (costs.owner_count && !is_nameless(page, costs.owners[0].frame)) {
         frame = costs.owners[0].frame;
         *pct = percent((double)costs.owners[0].all_us, (double)costs.all_us);
     }
@@ -212,12 +221,29 @@ static void temporaries(const struct page *page, struct findings *f)
             fmt_si((double)a->total_allocations, "").s, fmt_pct(pct).s, line_of(page, frame).s);
 }
 
+/* Whoever waits there has nothing to do: for children, for work, for a peer that calls. */
+static bool is_idle(const char *name)
+{
+    static const char *const calls[] = {"wait3",       "wait4",     "waitpid",  "waitid",       "epoll_wait",
+                                        "epoll_pwait", "poll",      "ppoll",    "select",       "pselect",
+                                        "accept",      "accept4",   "sigwait",  "pause",        "__poll",
+                                        "__wait4",     "__waitpid", "__select", "sigtimedwait", "sigwaitinfo"};
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+        if (!strcmp(name, calls[i]))
+            return true;
+    return false;
+}
+
 static void waits(const struct page *page, struct findings *f)
 {
     const struct owner_costs *c = &page->waits;
     double cpu_pct = page->totals.cpu_avg_pct;
 
     if (!c->owner_count || !(cpu_pct < 60) || (double)c->owners[0].all_us * 2 < (double)c->all_us)
+        return;
+    if (is_nameless(page, c->owners[0].frame) ||
+        (c->owners[0].via != UINT32_MAX && is_idle(name_of(page, c->owners[0].via).s)))
         return;
     add(f, "The program used %s of a core: it waited, most of the time (%s over its threads) in %s%s%s.",
         fmt_pct(cpu_pct).s, fmt_span((double)c->owners[0].all_us / 1e6).s, line_of(page, c->owners[0].frame).s,

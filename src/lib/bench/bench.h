@@ -8,7 +8,7 @@
 #include "core/bench.h"
 
 /*
- * The benchmark runner: run.c measures, main.c is the program around it, text.c the file in which results
+ * The benchmark runner: run.c measures, program.h has the parts of the program around it, text.c the file in which results
  * go to other processes and to later runs, table.c and format.c what is printed. It runs in a program whose
  * purpose it is, so it may allocate and print; all the same it stays out of everybody's way until it is called.
  */

@@ -88,7 +88,9 @@ def named(answer, metric, subject):
 
 def sigma_rule(figure):
     """What people do with hyperfine's output: the means differ by more than both sigmas."""
-    base, new = figure["base_runs"], figure["new_runs"]
+    base, new = ([run for run in figure[arm] if run is not None] for arm in ("base_runs", "new_runs"))
+    if min(len(base), len(new)) < 2:
+        return False
     return abs(statistics.mean(new) - statistics.mean(base)) > max(statistics.stdev(base), statistics.stdev(new))
 
 

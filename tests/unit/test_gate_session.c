@@ -8,7 +8,10 @@
 #include "analyze/gate/comparison.h"
 #include "base/alloc.h"
 #include "file/session_file.h"
+#include "report/compare_report.h"
+#include "report/compare_words.h"
 #include "suite.h"
+#include "text/format.h"
 
 #define SHARED TEST_GOLDEN_DIR "/../compare/"
 
@@ -169,6 +172,37 @@ START_TEST(a_session_against_itself_is_never_regressed)
 }
 END_TEST
 
+/* Every width from the narrowest on: nothing is drawn beyond it, and the first line is the sentence. */
+START_TEST(a_page_fits_its_width)
+{
+    struct comparison c = shared_comparison();
+    char sentence[1000], text[4 * 200 + 1];
+
+    compare_sentence(&c, sentence, sizeof(sentence));
+    ck_assert_ptr_nonnull(strstr(sentence, "NEW is 28.6 % slower: reader::parse_row costs 50.0 ms more a run"));
+    for (int cols = 60; cols <= 120; cols += 20)
+        for (int utf8 = 0; utf8 < 2; utf8++) {
+            const struct compare_page page = {cols, utf8 ? CHARSET_UTF8 : CHARSET_ASCII, false, 10};
+            struct canvas canvas = {0};
+            bool interval = false, contributor = false;
+
+            compare_draw(&canvas, &c, &page);
+            ck_assert_int_gt(canvas.rows, 15);
+            for (int row = 0; row < canvas.rows; row++) {
+                canvas_row_text(&canvas, row, text, sizeof(text));
+                ck_assert_int_le(fmt_cols(text, page.charset), cols);
+                interval = interval || strstr(text, "95 % interval");
+                contributor = contributor || (strstr(text, "parse_row") && strstr(text, "+50.0 ms"));
+                for (const char *p = text; *p && !utf8; p++)
+                    ck_assert_int_lt((unsigned char)*p, 0x80);
+            }
+            ck_assert(interval && contributor);
+            canvas_release(&canvas);
+        }
+    comparison_release(&c);
+}
+END_TEST
+
 SUITE("gate_session", names_are_the_shared_ones, functions_and_paths_are_joined_as_expected,
       totals_get_their_verdicts_and_moves_are_proposed, contributors_explain_the_change_and_moved_work_counts_once,
-      a_session_against_itself_is_never_regressed)
+      a_session_against_itself_is_never_regressed, a_page_fits_its_width)

@@ -95,11 +95,17 @@ static bool judge_presence(struct judged *j)
 
     if (f->reason && f->verdict == GATE_NOT_COMPARABLE) /* by who asked */
         return true;
-    if (f->kind == FIGURE_TOTAL && j->counts[ARM_BASE] && j->counts[ARM_NEXT])
-        return false;
     if (f->kind == FIGURE_TOTAL) {
+        /* Runs that have it are no sample of all: the slow ones, say, that lasted until it was read. */
+        bool everywhere =
+            j->counts[ARM_BASE] == f->arms[ARM_BASE].count && j->counts[ARM_NEXT] == f->arms[ARM_NEXT].count;
+
+        if (j->counts[ARM_BASE] && j->counts[ARM_NEXT] && everywhere)
+            return false;
         f->verdict = GATE_NOT_COMPARABLE;
-        f->reason = j->counts[ARM_BASE] ? "new did not measure it" : "base did not measure it";
+        f->reason = !j->counts[ARM_BASE]   ? "base did not measure it"
+                    : !j->counts[ARM_NEXT] ? "new did not measure it"
+                                           : "not measured in every run";
         return true;
     }
     if (there[ARM_BASE] && there[ARM_NEXT])

@@ -8,7 +8,8 @@
  *
  * A noisy figure (time, CPU, resident memory) is `regressed` when the 95 % interval of next / base (core/bench_arms.h)
  * lies beyond the threshold, the change is at least the floor, and the test holds after Holm's correction over its
- * family, the figures that were tested together: headlines are one, those that only say who did it another.
+ * family, the figures that were tested together: headlines are one, those that only say who did it another. A family's
+ * error rate is 0.5 %: one comparison of 200 of a program with itself may be wrong where noise is all there is.
  * `unchanged`: the interval, or that of the difference, lies inside. Else `unsure`, with the runs an arm that would
  * settle it; where that are more than GATE_MOST_RUNS, or where five runs and more leave an interval of ten thresholds
  * each way, the runs scatter too much for the threshold and the figure is not comparable.

@@ -2,8 +2,8 @@
 /**
  * Chrome's trace events and V8's CPU profiles, and what writes like them: .cpuprofile files of all versions (a list of
  * nodes, or a tree below `head`), profiles inside a trace (Profile/ProfileChunk, CpuProfile), and the samples with
- * `stackFrames` of the trace event format, which Hermes writes. They give "CPU samples"; begin/end and complete events
- * give "Trace events".
+ * `stackFrames` of the trace event format, which Hermes writes. They give "CPU samples", V8's heap profiles "Bytes in
+ * use"; begin/end and complete events give "Trace events".
  *
  * The order of the file means nothing here: everything is put into the order of time first.
  */
@@ -112,7 +112,7 @@ class TraceReader {
     profile.chunk(ts, data, kind === 'Profile' ? ts : NaN);
   }
 
-  /** A .cpuprofile file. */
+  /** A .cpuprofile or a .heapprofile file: one of the two in a file. */
   bareProfile(root: JsonObject): void {
     const profile = new CpuProfile();
     profile.whole(root);
@@ -156,7 +156,9 @@ class TraceReader {
     for (const lane of this.lanes.values()) endUs = Math.max(endUs, lane.endUs);
     for (const profile of profiles) if (profile.timed) endUs = Math.max(endUs, profile.end);
     const sampled = profiles.some((profile) => profile.timed) ? build.metric('cpu', 'CPU samples', 'us', true) : -1;
-    const counted = profiles.some((profile) => !profile.timed) ? build.metric('hits', 'CPU samples (without time)', 'us', false, true) : -1;
+    const heap = profiles.some((profile) => profile.heap);
+    const counted = heap ? build.metric('bytes', 'Bytes in use', 'bytes', false, true)
+      : profiles.some((profile) => !profile.timed) ? build.metric('hits', 'CPU samples (without time)', 'us', false, true) : -1;
     let lost = 0;
     for (const profile of profiles) lost += profile.addTo(build, profile.timed ? sampled : counted, profile.pid === null ? -1 : this.thread(profile.pid, profile.tid), (us) => (us - beginUs) * MICROSECOND);
     const metric = this.lanes.size > 0 ? build.metric('events', 'Trace events', 'us', true) : -1;

@@ -2,7 +2,8 @@
 /**
  * One CPU profile of V8, put together from its pieces: nodes that name their parents, samples that point to nodes.
  * Pieces come in any order, some are lost, and clocks step back: times are made absolute and sorted, parents are looked
- * for when all pieces are there, and a sample lasts to the next one.
+ * for when all pieces are there, and a sample lasts to the next one. A heap profile is a tree of the same nodes that
+ * count bytes.
  */
 import type { FuncSpec, ProfileBuilder } from '../model/builder';
 import { asList, asNumber, asNumbers, asObject, asText, numeric, type JsonObject } from './json';
@@ -21,6 +22,8 @@ export class CpuProfile {
   /** Samples in order of time, made by `prepare`. */
   private at: number[] = [];
   private of: number[] = [];
+  /** A heap profile: nodes count the bytes that are still in use. */
+  heap = false;
   /** Without samples: what each node counted. */
   private readonly hits = new Map<number, number>();
 
@@ -63,7 +66,10 @@ export class CpuProfile {
     this.startUs = numeric(profile.get('startTime'), 0);
     this.endUs = numeric(profile.get('endTime'));
     this.list(profile);
-    if (profile.has('head')) this.tree(asObject(profile.get('head')));
+    const head = asObject(profile.get('head'));
+    if (head.size > 0) this.tree(head);
+    this.heap = head.has('selfSize');
+    if (this.heap) return;
     const samples = asNumbers(profile.get('samples'));
     if (profile.has('timestamps') || profile.has('head')) this.oldSamples(samples, asNumbers(profile.get('timestamps')));
     else this.chunks.push({ ts: 0, samples, deltas: asNumbers(profile.get('timeDeltas')) });
@@ -88,7 +94,7 @@ export class CpuProfile {
       const [node, parent] = next;
       const id = asNumber(node.get('id'), -1 - this.nodes.size);
       this.node(id, parent, specOf(node.has('callFrame') ? asObject(node.get('callFrame')) : node));
-      this.hits.set(id, asNumber(node.get('hitCount'), asNumber(node.get('selfTime'), 0)));
+      this.hits.set(id, asNumber(node.get('hitCount'), asNumber(node.get('selfSize'), asNumber(node.get('selfTime'), 0))));
       for (const child of asList(node.get('children'))) waiting.push([asObject(child), id]);
     }
   }
@@ -142,9 +148,10 @@ export class CpuProfile {
     let sum = 0;
     for (const count of this.hits.values()) sum += Math.max(0, count);
     const span = this.endUs - this.startUs;
+    const weight = (count: number): number => (this.heap ? count : span > 0 ? (count / sum) * span : count * 1000);
     for (const [id, count] of this.hits) {
       const node = tree.node(id);
-      if (count > 0 && node >= 0 && !isIdle(build, node)) build.add(metric, node, span > 0 ? (count / sum) * span : count * 1000, 0, thread);
+      if (count > 0 && node >= 0 && !isIdle(build, node)) build.add(metric, node, weight(count), 0, thread);
     }
   }
 }

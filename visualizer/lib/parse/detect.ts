@@ -71,6 +71,7 @@ function detectJson(bytes: Uint8Array, from: number): Detected {
   if (has('shared') || has('exporter') || has('activeProfileIndex')) return { format: 'speedscope' };
   const foreign = foreignJson(keys);
   if (foreign) return { format: 'foreign', sentence: foreign };
+  if (has('head')) return { format: 'chrome' }; // V8's heap profile, which has no time
   if (has('meta')) return { format: 'firefox' };
   return { format: /"ph"\s*:\s*"[A-Za-z]"/.test(decodeText(bytes.subarray(from, from + (1 << 16)))) ? 'chrome' : 'unknown-json' };
 }

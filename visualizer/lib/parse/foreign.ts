@@ -80,7 +80,6 @@ const KEYS: readonly (readonly [keys: readonly string[], sentence: string])[] = 
   [['dhatFileVersion'], refusal('a DHAT profile', 'open it with Valgrind’s dh_view.html, or record the heap with “rustscope ./program” instead')],
   [['context', 'benchmarks'], refusal('the JSON of Google Benchmark', 'it holds results and no stacks; record the benchmark with “rustscope ./program” instead')],
   [['snapshot', 'nodes'], refusal('a V8 heap snapshot', 'it holds objects and no stacks; save an allocation profile or a CPU profile instead')],
-  [['head', 'samples'], refusal('a V8 heap profile', 'open it in the Memory panel of Chrome’s developer tools')],
   [['linux-perf-json-version'], refusal('the JSON of “perf data convert”', SCRIPT)],
   [['flamebearer'], refusal('Pyroscope’s own JSON', 'export it as pprof or as folded stacks and open that')],
   [['resourceProfiles'], refusal('an OpenTelemetry profile as JSON', 'export it as pprof and open that')],

@@ -17,7 +17,7 @@ export interface Opened { readonly profile: Profile; readonly sizeBytes: number 
 
 const HEAD_BYTES = 1 << 18;
 
-const KNOWN = 'RustScope sessions, folded stacks, samply/Firefox Profiler, pprof, speedscope, Chrome traces and perf script text';
+const KNOWN = 'RustScope sessions, folded stacks, samply/Firefox Profiler, pprof, speedscope, Chrome traces, V8’s CPU and heap profiles and perf script text';
 
 /** One file; SIDECARS are the symbol files that were dropped with it. */
 export async function openProfile(file: InputFile | Arriving, work: Work, sidecars: readonly SymbolSidecar[] = []): Promise<Opened> {

@@ -248,7 +248,9 @@ function addEvent(build: ProfileBuilder, event: Event, firstMs: number, several:
   const period = event.periods ? build.metric(`period${id}`, clock ? `CPU time${suffix}` : event.label, clock ? 'ns' : 'count', event.timed, true) : -1;
   const samples = build.metric(`samples${id}`, `Samples${suffix}`, 'samples', event.timed, true);
   for (let i = 0; i < event.node.length; i++) {
-    if (period >= 0) build.add(period, event.node.data[i], event.period.data[i], event.at.data[i] - firstMs, event.thread.data[i]);
-    build.add(samples, event.node.data[i], 1, event.at.data[i] - firstMs, event.thread.data[i]);
+    // Seconds of the uptime with up to nine places are more digits than a double has: what is left is nanoseconds.
+    const at = Math.round((event.at.data[i] - firstMs) * 1e6) / 1e6;
+    if (period >= 0) build.add(period, event.node.data[i], event.period.data[i], at, event.thread.data[i]);
+    build.add(samples, event.node.data[i], 1, at, event.thread.data[i]);
   }
 }

@@ -39,6 +39,8 @@ enum {
     RS_STACK_BLOCK = 8, /* words are summed up so many at a time */
     RS_STACK_MODULES = 32,
     RS_STACK_RULE_BITS = 10,
+    RS_NODE_BYTES_MOST =
+        128, /* of all tables, a node: up to 4 slots of 16 bytes, and the tables before, as much again */
 };
 
 /* The nodes of one process image. All zero is an empty table. */
@@ -74,7 +76,7 @@ struct rs_stack_shape {
     uint64_t hash;            /* of the rest */
     uint32_t key;
     uint16_t join;
-    uint8_t words; /* of at[] */
+    uint8_t words;     /* of at[] */
     bool needs_fp : 1; /* the walk depends on fp at SP */
     bool is_fork : 1;  /* none: at[0] is the place of the return address that the next key is made with */
     uint16_t at[RS_STACK_SHAPE_WORDS];
@@ -102,9 +104,9 @@ struct rs_stack {
     struct rs_stack_module module[RS_STACK_MODULES];
     uint32_t module_count;
 
-    uint64_t pc[RS_STACK_FRAMES];    /* an address in the sense of unwind.h */
-    uint64_t sp[RS_STACK_FRAMES];    /* at the frame's entry into the walk: its callee's CFA */
-    uint64_t fp[RS_STACK_FRAMES];    /* likewise; only kept true where needs_fp */
+    uint64_t pc[RS_STACK_FRAMES]; /* an address in the sense of unwind.h */
+    uint64_t sp[RS_STACK_FRAMES]; /* at the frame's entry into the walk: its callee's CFA */
+    uint64_t fp[RS_STACK_FRAMES]; /* likewise; only kept true where needs_fp */
     /*
      * The address of the word that holds pc[i - 1] is ra_at[RS_STACK_BLOCK + i]. Where there is none it is that of
      * ZERO, and so are those in front: whole blocks can be read.
@@ -112,10 +114,10 @@ struct rs_stack {
     uint64_t ra_at[RS_STACK_BLOCK + RS_STACK_FRAMES];
     uint64_t zero;
     uint64_t places[RS_STACK_FRAMES]; /* hash of where the words read from frame i outward lie */
-    uint64_t fp_at[RS_STACK_FRAMES]; /* address of the word that holds fp[i - 1]; 0: the frame leaves fp alone */
+    uint64_t fp_at[RS_STACK_FRAMES];  /* address of the word that holds fp[i - 1]; 0: the frame leaves fp alone */
     uint32_t rule[RS_STACK_FRAMES];
     uint32_t node[RS_STACK_FRAMES];
-    bool needs_fp[RS_STACK_FRAMES]; /* fp at the frame's entry decides where outer frames lie */
+    bool needs_fp[RS_STACK_FRAMES];    /* fp at the frame's entry decides where outer frames lie */
     uint16_t checked[RS_STACK_FRAMES]; /* frames whose fp_at must be compared: their caller needs fp */
     uint32_t checked_count;
 

@@ -93,3 +93,21 @@ def test_a_shell_pipeline(record, target):
     assert recording.returncode == 0
     assert [p["allocations"] for p in found.processes("work")] == [300] * 4
     assert found.of("child_work") == 1200
+
+
+def test_children_with_many_call_paths_are_counted_to_the_last(record, target):
+    """Images that ended give their tables back: what they counted stays."""
+    children, depth, kept = 60, 12, 3
+    session = record([*PLAIN], [target("alloc_paths"), str(children), str(depth), str(kept)]).session
+    assert session["summary"]["total_allocations"] == children * (2**depth + kept)
+    assert session["summary"]["leaked_bytes"] == children * kept * 1000
+    assert session["diagnostics"]["events_dropped"] == 0
+    loaded = [p for p in session["processes"] if p["shim"]["status"] == "loaded"]
+    assert len(loaded) == children + 1
+    # No child is blamed for the shim's own tables.
+    assert not [w for w in session["diagnostics"]["warnings"] if "allocator" in w]
+    a = session["allocations"]
+    keep = max(range(len(a["node"])), key=lambda i: a["leaked_bytes"][i])
+    assert a["count"][keep] == a["leaked_count"][keep] == children * kept
+    # What the paths held at the peak is the peak, although images that held some of it ended before others began.
+    assert sum(a["peak_bytes"]) == a["peak"]["bytes"] >= kept * 1000

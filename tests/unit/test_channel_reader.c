@@ -7,6 +7,7 @@
 #include "../fuzz/fuzz_channel.c"
 #include "collect/channel/slab.h"
 #include "core/channel.h"
+#include "core/stack.h"
 #include "suite.h"
 
 /* A frame in the making, as a hook would write it. */
@@ -346,8 +347,78 @@ START_TEST(a_reader_that_was_away_for_long_is_sure_of_no_block)
 }
 END_TEST
 
+/* One allocation of image ID, from node 1. */
+static void send_one(uint64_t id, uint32_t seq)
+{
+    struct frame f;
+
+    begin(&f, id, 1, seq);
+    put_node(&f, 1, 0, 0x401000);
+    put_alloc(&f, 0x7f1234567890, 48, 1, 1, 0);
+    send(&f);
+}
+
+START_TEST(an_image_that_is_settled_gives_its_memory_back_and_late_frames_are_garbage)
+{
+    open_reader();
+    for (uint64_t id = 1; id <= 100; id++) {
+        send_one(id, 1);
+        ck_assert_uint_eq(reader.nodes_total, 2);
+        reader_finish(&reader, 0);
+        ck_assert_uint_eq(reader.over_count, 1);
+        ck_assert_uint_eq(reader.images[reader.over[0]]->leaks[0].bytes, 48);
+        image_settle(&reader, reader.images[reader.over[0]]);
+        reader.over_count = 0;
+        ck_assert_uint_eq(reader.nodes_total, 0);
+        ck_assert_uint_eq(image_shim_bytes(reader.images[id - 1]), 2 * RS_NODE_BYTES_MOST);
+    }
+    send_one(7, 2);
+    ck_assert_uint_eq(reader.garbage_frames, 1);
+    ck_assert_uint_eq(reader.images[6]->heap.allocations, 1);
+    ck_assert_uint_eq(reader.image_count, 100);
+    ck_assert_uint_eq(reader.live_bytes, 0);
+    close_reader();
+}
+END_TEST
+
+START_TEST(an_image_beyond_the_nodes_bound_is_refused_and_counted)
+{
+    open_reader();
+    send_one(1, 1);
+    reader.nodes_total = READER_NODES_MAX;
+    send_one(2, 1);
+    ck_assert_uint_eq(reader.image_count, 1);
+    ck_assert_uint_eq(reader.images_refused, 1);
+    reader.nodes_total = 2;
+    send_one(3, 1);
+    ck_assert_uint_eq(reader.image_count, 2);
+    close_reader();
+}
+END_TEST
+
+START_TEST(a_call_path_beyond_the_nodes_bound_counts_at_the_root)
+{
+    struct frame f;
+
+    open_reader();
+    send_one(1, 1);
+    reader.nodes_total = READER_NODES_MAX;
+    begin(&f, 1, 1, 2);
+    put_node(&f, 2, 1, 0x402000);
+    put_alloc(&f, 0x7f1234568890, 32, 2, 2, 0);
+    send(&f);
+    ck_assert_uint_eq(reader.folded_nodes, 2);
+    ck_assert_uint_eq(reader.images[0]->heap.allocations, 2);
+    ck_assert_uint_eq(reader.images[0]->heap.sites[reader.images[0]->nodes[0].site].live_bytes, 32);
+    reader.nodes_total = 2;
+    close_reader();
+}
+END_TEST
+
 SUITE("channel_reader", packed_events_are_what_was_packed, long_events_and_unknown_records_are_read_and_skipped,
       a_reader_that_was_away_for_long_is_sure_of_no_block, a_frame_that_came_already_is_not_counted_twice,
       a_truncated_record_ends_its_frame_and_nothing_else, parents_that_would_make_a_circle_are_refused,
-      wild_ids_do_not_grow_the_reader, random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,
+      wild_ids_do_not_grow_the_reader, an_image_that_is_settled_gives_its_memory_back_and_late_frames_are_garbage,
+      an_image_beyond_the_nodes_bound_is_refused_and_counted, a_call_path_beyond_the_nodes_bound_counts_at_the_root,
+      random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,
       records_pass_through_a_slab_while_it_is_read_and_wait_in_it_while_it_is_not)

@@ -14,12 +14,14 @@ enum { STACK_MAX = 2048 };
 void carry_init(struct carry *c, struct session *session, struct sampler *sampler, struct reader *reader)
 {
     *c = (struct carry){.session = session, .sampler = sampler, .reader = reader};
+    c->frames = xcalloc(CARRY_FRAMES, sizeof(*c->frames));
     maps_init(&c->maps, session);
 }
 
 void carry_release(struct carry *c)
 {
     maps_release(&c->maps);
+    free(c->frames);
 }
 
 void carry_on_record(struct carry *c, unsigned first, unsigned last, channel_record_fn fn, void *ctx)
@@ -106,6 +108,24 @@ static uint32_t frame_of(struct carry *c, struct image *image, uint32_t module, 
     return frame;
 }
 
+/* frame_of(), which asks the maps once for each place in the program and not for each call path. */
+static uint32_t frame_of_node(struct carry *c, struct image *image, const struct image_node *node)
+{
+    uint64_t hash = (image->id ^ node->address ^ (uint64_t)node->module << 48) * 0x9e3779b97f4a7c15u;
+    struct carry_frame *entry = &c->frames[hash >> 32 & (CARRY_FRAMES - 1)];
+
+    if (entry->known && entry->image == image->id && entry->address == node->address && entry->module == node->module)
+        return entry->frame;
+    *entry = (struct carry_frame){.image = image->id,
+                                  .address = node->address,
+                                  .module = node->module,
+                                  .frame = frame_of(c, image, node->module, node->address),
+                                  /* A module whose definition is still to come will have another frame. */
+                                  .known = !node->module ||
+                                           (node->module < image->module_count && image->modules[node->module].path)};
+    return entry->frame;
+}
+
 int32_t carry_node(struct carry *c, struct image *image, uint32_t node)
 {
     uint32_t chain[STACK_MAX], depth = 0;
@@ -129,7 +149,7 @@ int32_t carry_node(struct carry *c, struct image *image, uint32_t node)
         if (!n->module && n->address == RS_ADDRESS_TRUNCATED)
             at = session_named_child(c->session, at, "[truncated]", LAYER_UNKNOWN);
         else
-            at = calltree_child(&c->session->tree, at, frame_of(c, image, n->module, n->address));
+            at = calltree_child(&c->session->tree, at, frame_of_node(c, image, n));
         n->session_node = at;
     }
     return at;

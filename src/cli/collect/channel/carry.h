@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,13 @@
  * and the records of others. Belongs to the loop's thread, which holds the channel's lock while the reader is looked
  * at.
  */
-enum { CARRY_SINKS = 4 };
+enum { CARRY_SINKS = 4, CARRY_FRAMES = 1 << 12 };
+
+struct carry_frame {
+    uint64_t image, address;
+    uint32_t module, frame;
+    bool known;
+};
 
 struct carry_sink {
     unsigned first, last;
@@ -32,6 +39,7 @@ struct carry {
     size_t sink_count;
     const struct image *current; /* of the record that a sink is given */
     uint64_t level_ns;           /* up to here levels are in the session */
+    struct carry_frame *frames;  /* CARRY_FRAMES, found by address: many nodes have few of them */
 };
 
 /* SESSION, SAMPLER and READER must outlive it. */

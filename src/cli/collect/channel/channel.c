@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -38,6 +39,7 @@ struct channel {
     pthread_mutex_t lock;
     struct reader reader;
     struct carry carry;
+    struct statistics statistics;
 };
 
 /* ---- the thread ---- */
@@ -120,6 +122,7 @@ void channel_close(struct channel *ch)
     environment_release(&ch->environment);
     slab_close(&ch->slab);
     carry_release(&ch->carry);
+    statistics_release(&ch->statistics);
     pthread_mutex_destroy(&ch->lock);
     free(ch);
 }
@@ -170,6 +173,7 @@ void channel_poll(struct channel *ch)
         return;
     pthread_mutex_lock(&ch->lock);
     carry_over(&ch->carry);
+    statistics_settle(&ch->statistics, &ch->carry);
     pthread_mutex_unlock(&ch->lock);
 }
 
@@ -179,6 +183,7 @@ void channel_start(struct channel *ch)
         return;
     pthread_mutex_lock(&ch->lock);
     reader_restart(&ch->reader);
+    statistics_restart(&ch->statistics, ch->session);
     ch->carry.level_ns = 0;
     pthread_mutex_unlock(&ch->lock);
 }
@@ -217,6 +222,9 @@ static void explain_bypassed(struct channel *ch)
     string_id looked_at = 0;
     char sentence[512];
 
+    /* Memory that we lost track of is not the program's fault. */
+    if (ch->reader.images_refused || ch->reader.folded_nodes || s->diagnostics.events_dropped)
+        return;
     for (size_t i = 0; i < ch->reader.image_count; i++) {
         const struct image *image = ch->reader.images[i];
         struct process *p = image->process >= 0 && image->has_shim ? &s->processes[image->process] : NULL;
@@ -227,7 +235,8 @@ static void explain_bypassed(struct channel *ch)
 
         if (!p || !ch->options.allocations || !p->exe)
             continue;
-        memory.anon_peak = p->anon_peak_bytes;
+        /* The shim's tables are ours, not the program's. */
+        memory.anon_peak = p->anon_peak_bytes - MIN(p->anon_peak_bytes, image_shim_bytes(image));
         /* Many processes of one program come one after the other. */
         if (p->exe != looked_at || explain_is_suspicious(&memory))
             shim_check_allocator(strings_get(&s->strings, p->exe), preloaded, explain_is_suspicious(&memory), &found);
@@ -246,7 +255,10 @@ static void count_losses(struct channel *ch)
     struct session *s = ch->session;
     struct explain_losses losses = {.dropped = s->diagnostics.events_dropped,
                                     .blind_ns = r->blind_ticks * RS_TICK_NS,
-                                    .unknown_frees = s->diagnostics.unknown_frees};
+                                    .uncertain = ch->statistics.uncertain,
+                                    .unknown_frees = s->diagnostics.unknown_frees,
+                                    .images = r->images_refused,
+                                    .nodes = r->folded_nodes};
     uint64_t skipped = 0, truncated = 0, no_stack = 0;
 
     for (size_t i = 0; i < r->image_count; i++) {
@@ -255,8 +267,6 @@ static void count_losses(struct channel *ch)
         skipped += image->skipped;
         truncated += image->truncated;
         no_stack += image->no_stack;
-        for (size_t k = 0; image->leaks && k < image->heap.site_count; k++)
-            losses.uncertain += image->leaks[k].uncertain_count;
     }
     explain_losses(s, &losses);
     session_count_folded(s, "allocations_in_signal_handlers", skipped);
@@ -277,7 +287,7 @@ void channel_finish(struct channel *ch)
     reader_pass(&ch->reader, rs_clock_mono_ns(), true);
     reader_finish(&ch->reader, rs_clock_mono_ns());
     carry_over(&ch->carry);
-    statistics_conclude(&ch->carry, ch->options.allocations);
+    statistics_conclude(&ch->statistics, &ch->carry, ch->options.allocations);
     explain_silent(ch);
     explain_bypassed(ch);
     count_losses(ch);

@@ -29,8 +29,9 @@ static void add_leak(void *ctx, uint64_t address, uint64_t size, uint32_t site, 
     leak->count++;
 }
 
-void ends_image(struct reader *r, uint32_t index)
+void ends_image(struct reader *r, size_t open)
 {
+    uint32_t index = r->open[open];
     struct image *image = r->images[index];
     struct heap *heap = &image->heap;
     struct leak_walk walk;
@@ -50,12 +51,15 @@ void ends_image(struct reader *r, uint32_t index)
     image->finished = true;
     exits_forget(r->exits, image->exit_handle);
     image->exit_handle = -1;
+    r->open[open] = r->open[--r->open_count];
+    GROW(r->over, r->over_count + 1, r->over_cap);
+    r->over[r->over_count++] = index;
 }
 
 void ends_of_pass(struct reader *r)
 {
-    for (uint32_t i = 0; i < r->image_count; i++)
-        if (r->images[i]->draining && !r->images[i]->finished) {
+    for (size_t i = r->open_count; i-- > 0;)
+        if (r->images[r->open[i]]->draining) {
             levels_note(r);
             ends_image(r, i);
         }

@@ -53,7 +53,16 @@ void explain_losses(struct session *session, const struct explain_losses *losses
                      (double)losses->blind_ns / 1e9);
     if (losses->dropped)
         session_warn(session, "%llu allocation events were dropped because rustscope could not keep up%s",
-                     (unsigned long long)losses->dropped, losses->blind_ns ? "" : "; totals are complete");
+                     (unsigned long long)losses->dropped,
+                     losses->blind_ns || losses->images ? "" : "; totals are complete");
+    if (losses->images)
+        session_warn(session, "allocations of some processes are missing: there were more at once, or in all, than "
+                              "rustscope keeps track of (--no-follow records the program itself alone)");
+    if (losses->nodes)
+        session_warn(session,
+                     "%llu call paths of allocations were beyond the bounds: what they allocated is in every total, "
+                     "under [no stack]",
+                     (unsigned long long)losses->nodes);
     if (losses->uncertain)
         session_warn(session, "%llu blocks are not called leaks: the events that may have freed them were dropped",
                      (unsigned long long)losses->uncertain);

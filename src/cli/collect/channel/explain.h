@@ -35,6 +35,8 @@ struct explain_losses {
     uint64_t blind_ns;      /* programs took rustscope for dead */
     uint64_t uncertain;     /* blocks whose free may have been dropped */
     uint64_t unknown_frees; /* of blocks that no event allocated */
+    uint64_t images;        /* frames of process images beyond the bounds */
+    uint64_t nodes;         /* call paths beyond them */
 };
 
 /* A warning for each kind of loss that is worth one. */

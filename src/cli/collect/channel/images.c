@@ -12,6 +12,7 @@
 #include "base/proc_view.h"
 #include "collect/channel/reader.h"
 #include "core/clock.h"
+#include "core/stack.h"
 
 enum {
     NODE_AHEAD_MAX = 1 << 16, /* how far ids may run ahead of what has been seen */
@@ -20,14 +21,11 @@ enum {
 
 /* ---- images ---- */
 
-void image_release(struct reader *r, struct image *image)
+static void release_tables(struct reader *r, struct image *image)
 {
     for (size_t i = 0; i < image->module_count; i++)
         free(image->modules[i].path);
-    exits_forget(r->exits, image->exit_handle);
     heap_release(&image->heap);
-    free(image->exe);
-    free(image->argv);
     free(image->nodes);
     free(image->modules);
     free(image->threads);
@@ -35,7 +33,41 @@ void image_release(struct reader *r, struct image *image)
     free(image->outside);
     free(image->cells);
     free(image->dirty);
+    r->nodes_total -= image->node_count;
+}
+
+void image_release(struct reader *r, struct image *image)
+{
+    exits_forget(r->exits, image->exit_handle);
+    release_tables(r, image);
+    free(image->exe);
+    free(image->argv);
     free(image);
+}
+
+uint64_t image_shim_bytes(const struct image *image)
+{
+    return image->settled ? image->shim_bytes : (uint64_t)image->node_count * RS_NODE_BYTES_MOST;
+}
+
+void image_settle(struct reader *r, struct image *image)
+{
+    uint64_t allocations = image->heap.allocations;
+
+    image->shim_bytes = image_shim_bytes(image);
+
+    release_tables(r, image);
+    image->heap.allocations = allocations;
+    image->nodes = NULL;
+    image->modules = NULL;
+    image->threads = NULL;
+    image->leaks = NULL;
+    image->outside = NULL;
+    image->cells = NULL;
+    image->dirty = NULL;
+    image->node_count = image->node_cap = image->module_count = image->module_cap = 0;
+    image->thread_count = image->thread_cap = image->outside_count = image->outside_cap = image->dirty_count = 0;
+    image->settled = true;
 }
 
 static void image_define_node(struct image *image, uint32_t node, uint32_t parent, uint32_t module, uint64_t address)
@@ -63,17 +95,42 @@ bool image_reach_node(struct reader *r, struct image *image, uint32_t node)
     return true;
 }
 
+/* Where the image of ID stands in the slots, or would stand. */
+static size_t image_slot(const struct reader *r, uint64_t id)
+{
+    size_t i = (size_t)(id * 0x9e3779b97f4a7c15u >> 24) & (r->image_slot_count - 1);
+
+    while (r->image_slots[i] && r->images[r->image_slots[i] - 1]->id != id)
+        i = (i + 1) & (r->image_slot_count - 1);
+    return i;
+}
+
+static void grow_image_slots(struct reader *r)
+{
+    r->image_slot_count = r->image_slot_count ? r->image_slot_count * 2 : 256;
+    free(r->image_slots);
+    r->image_slots = xcalloc(r->image_slot_count, sizeof(*r->image_slots));
+    for (size_t i = 0; i < r->image_count; i++)
+        r->image_slots[image_slot(r, r->images[i]->id)] = (uint32_t)i + 1;
+}
+
 static struct image *image_find(struct reader *r, uint64_t id, uint32_t *index)
 {
     struct image *image;
+    size_t slot;
 
-    for (size_t i = r->image_count; i-- > 0;)
-        if (r->images[i]->id == id) {
-            *index = (uint32_t)i;
-            return r->images[i];
-        }
-    if (r->image_count == READER_IMAGES_MAX)
+    if (r->image_count * 2 >= r->image_slot_count)
+        grow_image_slots(r);
+    slot = image_slot(r, id);
+    if (r->image_slots[slot]) {
+        *index = r->image_slots[slot] - 1;
+        return r->images[*index];
+    }
+    /* Each image has a root node; without room for that there is none for the image. */
+    if (r->image_count == READER_IMAGES_MAX || r->nodes_total == READER_NODES_MAX) {
+        r->images_refused++;
         return NULL;
+    }
     image = xcalloc(1, sizeof(*image));
     image->id = id;
     image->exit_handle = -1;
@@ -85,7 +142,10 @@ static struct image *image_find(struct reader *r, uint64_t id, uint32_t *index)
     image_reach_node(r, image, 0);
     image_define_node(image, 0, 0, 0, 0);
     GROW(r->images, r->image_count + 1, r->image_cap);
+    GROW(r->open, r->open_count + 1, r->open_cap);
     *index = (uint32_t)r->image_count;
+    r->image_slots[slot] = *index + 1;
+    r->open[r->open_count++] = *index;
     r->images[r->image_count++] = image;
     return image;
 }
@@ -133,13 +193,13 @@ struct stream *image_stream(struct reader *r, const struct rs_frame_header *fram
     for (; r->stream_slots[i]; i = (i + 1) & (r->stream_slot_count - 1)) {
         s = r->streams[r->stream_slots[i] - 1];
         if (s->image->id == frame->image && s->thread == frame->thread && s->source == frame->source)
-            return s;
+            return s->image->settled ? NULL : s;
     }
     if (r->stream_count == READER_THREADS_MAX)
         return NULL;
     s = xcalloc(1, sizeof(*s));
     s->image = image_find(r, frame->image, &s->image_index);
-    if (!s->image) {
+    if (!s->image || s->image->settled) {
         free(s);
         return NULL;
     }
@@ -213,8 +273,8 @@ static void watch_process(struct reader *r, struct image *image, uint32_t index)
 /* An image of the same process that was there before has been replaced by exec. */
 static void end_predecessors(struct reader *r, const struct image *image)
 {
-    for (size_t i = 0; i < r->image_count; i++) {
-        struct image *other = r->images[i];
+    for (size_t i = 0; i < r->open_count; i++) {
+        struct image *other = r->images[r->open[i]];
 
         if (other != image && other->pid == image->pid && other->start_ticks == image->start_ticks && !other->ended &&
             other->start_ns < image->start_ns && other->has_shim == image->has_shim && other->id != image->parent_id)

@@ -55,10 +55,12 @@ struct image {
     size_t argv_bytes;
     bool greeted; /* hello has come */
     bool has_shim, has_lib;
-    bool ended;      /* the process has exited or is another image now */
-    bool draining;   /* it had when this pass began: what is there is all there will be */
-    bool finished;   /* everything was read; the heap has no blocks any more */
-    int exit_handle; /* of exits.h; negative: nobody waits for its end */
+    bool ended;          /* the process has exited or is another image now */
+    bool draining;       /* it had when this pass began: what is there is all there will be */
+    bool finished;       /* everything was read; the heap has no blocks any more */
+    uint64_t shim_bytes; /* image_shim_bytes(), once it is settled */
+    bool settled;        /* and its results were taken: what they were made from is given back */
+    int exit_handle;     /* of exits.h; negative: nobody waits for its end */
 
     struct image_node *nodes;
     size_t node_count, node_cap; /* by id */
@@ -101,7 +103,19 @@ struct stream {
 
 void image_release(struct reader *r, struct image *image);
 
-/* The stream that FRAME is of, made if need be, with its image and thread. NULL: there are too many. */
+/* What the shim's own tables take of the image's memory, at the most. */
+uint64_t image_shim_bytes(const struct image *image);
+
+/*
+ * Gives back what the results of IMAGE, which is finished, were made from: nodes, sites, leaks. Whoever calls it has
+ * taken them and every row and record of it. Frames that still come for it are garbage.
+ */
+void image_settle(struct reader *r, struct image *image);
+
+/*
+ * The stream that FRAME is of, made if need be, with its image and thread. NULL: there are too many, which is counted
+ * (images_refused), or the image has been settled.
+ */
 struct stream *image_stream(struct reader *r, const struct rs_frame_header *frame);
 
 /* Frees of this image were lost up to the stream's time: blocks from before may be free. */

@@ -65,9 +65,12 @@ void levels_note(struct reader *r)
     }
     if (r->live_bytes > r->interval_peak_bytes)
         r->interval_peak_bytes = r->live_bytes;
-    for (size_t i = 0; i < r->image_count; i++)
-        if (r->images[i]->heap.live_bytes > r->images[i]->peak_bytes)
-            r->images[i]->peak_bytes = r->images[i]->heap.live_bytes;
+    for (size_t i = 0; i < r->open_count; i++) {
+        struct image *image = r->images[r->open[i]];
+
+        if (image->heap.live_bytes > image->peak_bytes)
+            image->peak_bytes = image->heap.live_bytes;
+    }
 }
 
 void levels_close_tick(struct reader *r, uint32_t tick)
@@ -78,10 +81,12 @@ void levels_close_tick(struct reader *r, uint32_t tick)
         return;
     levels_note(r);
     if (r->any && tick / READER_LEVEL_TICKS != before / READER_LEVEL_TICKS) {
-        for (uint32_t i = 0; i < r->image_count; i++) {
-            levels_flush(r, i);
-            if (!r->images[i]->finished && r->images[i]->heap.allocations)
-                levels_push(r, i, r->images[i]->heap.live_bytes, r->images[i]->peak_bytes, 0);
+        for (size_t i = 0; i < r->open_count; i++) {
+            const struct image *image = r->images[r->open[i]];
+
+            levels_flush(r, r->open[i]);
+            if (image->heap.allocations)
+                levels_push(r, r->open[i], image->heap.live_bytes, image->peak_bytes, 0);
         }
         levels_push(r, READER_ALL, r->live_bytes, r->interval_peak_bytes, r->interval_alloc_bytes);
         r->interval_alloc_bytes = 0;

@@ -238,8 +238,8 @@ void pages_read(struct reader *r, bool final, bool look_at_counts)
     if (highest > slab->page_count)
         highest = slab->page_count;
     /* Before the slab is full and the first event goes another way. */
-    for (uint32_t i = 0; highest > slab->page_count / 2 && i < r->image_count; i++)
-        r->images[i]->heap.late = true;
+    for (uint32_t i = 0; highest > slab->page_count / 2 && i < r->open_count; i++)
+        r->images[r->open[i]]->heap.late = true;
     for (uint32_t i = 0; i < highest; i++) {
         uint32_t state = atomic_load_explicit(&slab->states[i], memory_order_acquire);
         struct page_state *p = &r->page_states[i];

@@ -39,6 +39,9 @@ void reader_release(struct reader *r)
     pages_release(r);
     exits_free(r->exits);
     free(r->images);
+    free(r->image_slots);
+    free(r->open);
+    free(r->over);
     free(r->streams);
     free(r->stream_slots);
     free(r->rows);
@@ -56,9 +59,11 @@ static void note_blindness(struct reader *r, uint32_t tick_before, uint64_t now_
         return;
     r->blind_ticks += away - RS_DEAD_TICKS;
     r->blind_time = (uint32_t)(now_ns >> HEAP_TIME_SHIFT);
-    for (size_t i = 0; i < r->image_count; i++) {
-        r->images[i]->heap.lossy = true;
-        r->images[i]->heap.lossy_time = r->blind_time;
+    for (size_t i = 0; i < r->open_count; i++) {
+        struct heap *heap = &r->images[r->open[i]]->heap;
+
+        heap->lossy = true;
+        heap->lossy_time = r->blind_time;
     }
 }
 
@@ -72,9 +77,11 @@ uint64_t reader_pass(struct reader *r, uint64_t now_ns, bool final)
     note_blindness(r, tick_before, now_ns);
     if (!r->done_tick)
         r->done_tick = r->tick - 1;
-    for (size_t i = 0; i < r->image_count; i++) {
-        r->images[i]->draining = r->images[i]->ended;
-        any_ended |= r->images[i]->ended && !r->images[i]->finished;
+    for (size_t i = 0; i < r->open_count; i++) {
+        struct image *image = r->images[r->open[i]];
+
+        image->draining = image->ended;
+        any_ended |= image->ended;
     }
     fifo_read(r);
     if (r->slab->header) {
@@ -108,9 +115,8 @@ void reader_finish(struct reader *r, uint64_t now_ns)
 {
     (void)now_ns;
     levels_note(r);
-    for (uint32_t i = 0; i < r->image_count; i++)
-        if (!r->images[i]->finished)
-            ends_image(r, i);
+    while (r->open_count)
+        ends_image(r, r->open_count - 1);
     r->done_tick++;
     levels_push(r, READER_ALL, 0, r->interval_peak_bytes, r->interval_alloc_bytes);
     r->interval_alloc_bytes = 0;

@@ -16,7 +16,8 @@
  * and frames), pages.h (the slab), levels.h (what happened in each 100 ms), ends.h (images that are over).
  *
  * What comes in is untrusted: lengths, ids and ticks are checked, garbage is counted and skipped, and every table has a
- * limit. Memory grows with live blocks, distinct stacks, threads and processes, never with events.
+ * limit. Memory grows with live blocks, distinct stacks and threads of the processes that run, and by some hundred
+ * bytes for each one that has ended (image_settle()); never with events.
  *
  * Time goes tick by tick: of all that is there to read, the records of the oldest tick come first, of every stream;
  * then the tick is closed, which is when peaks are looked for. So a peak is right to one tick however far behind the
@@ -52,6 +53,12 @@ struct reader {
 
     struct image **images;
     size_t image_count, image_cap;
+    uint32_t *image_slots; /* index + 1 by hash of the id */
+    size_t image_slot_count;
+    uint32_t *open; /* indices of the images that are not finished */
+    size_t open_count, open_cap;
+    uint32_t *over; /* of those that are, and whose results nobody has taken */
+    size_t over_count, over_cap;
     struct stream **streams;
     size_t stream_count, stream_cap;
     uint32_t *stream_slots; /* index + 1 by hash */
@@ -78,11 +85,12 @@ struct reader {
     uint64_t blind_ticks; /* in which writers took us for dead, because we were stopped, and recorded nothing */
     uint32_t blind_time;  /* end of the last such time, as heaps have it */
     uint64_t events, frames, garbage_frames, garbage_records, folded_nodes, records_dropped;
+    uint64_t images_refused; /* process images beyond the bounds, of which nothing is known */
 };
 
 enum {
     READER_NODES_MAX = 8 << 20,
-    READER_IMAGES_MAX = 20000,
+    READER_IMAGES_MAX = 100000,
     READER_THREADS_MAX = 200000,
     READER_MODULES_MAX = 65535,
     READER_ROWS_MAX = 4 << 20,

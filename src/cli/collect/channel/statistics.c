@@ -7,11 +7,14 @@
 #include "base/alloc.h"
 #include "core/clock.h"
 
-enum { LEAKS_MAX = 1000 };
+enum {
+    LEAKS_MAX = 1000,
+    LEAKS_ROOM = 8 * LEAKS_MAX, /* so many are gathered before the smallest go */
+};
 
-/* Statistics of one session node, from however many images and sites end in it. */
-struct merged {
+struct statistics_node {
     struct alloc_stats stats;
+    uint32_t peak_mark; /* the peak that stats.peak_bytes is of */
     uint64_t lifetimes[HEAP_LIFETIMES];
 };
 
@@ -29,7 +32,8 @@ static uint64_t median_lifetime_us(const uint64_t *lifetimes)
     return 0;
 }
 
-static void merge_site(struct carry *c, struct merged *to, const struct heap_site *site, const struct leak_site *leak)
+static void merge_site(struct carry *c, struct statistics_node *to, const struct heap_site *site,
+                       const struct leak_site *leak)
 {
     struct allocations *a = &c->session->allocations;
 
@@ -38,8 +42,13 @@ static void merge_site(struct carry *c, struct merged *to, const struct heap_sit
     to->stats.temporary += site->temporary;
     to->stats.leaked_bytes += leak->bytes;
     to->stats.leaked_count += leak->count;
-    if (site->peak_mark == c->reader->peak_mark)
+    if (site->peak_mark == c->reader->peak_mark) {
+        /* What images that ended before held at an earlier peak is not of this one. */
+        if (to->peak_mark != site->peak_mark)
+            to->stats.peak_bytes = 0;
+        to->peak_mark = site->peak_mark;
         to->stats.peak_bytes += site->peak_bytes;
+    }
     for (unsigned i = 0; i < HEAP_LIFETIMES; i++) {
         to->lifetimes[i] += site->lifetimes[i];
         a->lifetimes[i] += site->lifetimes[i];
@@ -53,6 +62,26 @@ static uint64_t heap_time_ns(uint32_t time)
     return (now - (uint32_t)((uint32_t)now - time)) << HEAP_TIME_SHIFT;
 }
 
+static int by_leaked_bytes(const void *a, const void *b)
+{
+    const struct leak *x = a, *y = b;
+
+    return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : x->node < y->node ? -1 : x->node > y->node;
+}
+
+/* The largest stay; the totals have all of them. */
+static void fold_leaks(struct session *s)
+{
+    struct allocations *a = &s->allocations;
+
+    if (a->leak_count)
+        qsort(a->leaks, a->leak_count, sizeof(*a->leaks), by_leaked_bytes);
+    if (a->leak_count > LEAKS_MAX) {
+        session_count_folded(s, "leaks", a->leak_count - LEAKS_MAX);
+        a->leak_count = LEAKS_MAX;
+    }
+}
+
 static void add_leak(struct carry *c, const struct image *image, int32_t node, const struct leak_site *leak)
 {
     struct session *s = c->session;
@@ -60,7 +89,10 @@ static void add_leak(struct carry *c, const struct image *image, int32_t node, c
 
     a->leaked_bytes += leak->bytes;
     a->leaked_count += leak->count;
-    a->leaks = xreallocarray(a->leaks, a->leak_count + 1, sizeof(*a->leaks));
+    if (!a->leaks)
+        a->leaks = xreallocarray(NULL, LEAKS_ROOM, sizeof(*a->leaks));
+    if (a->leak_count == LEAKS_ROOM)
+        fold_leaks(s);
     a->leaks[a->leak_count++] = (struct leak){.node = node,
                                               .process = image->process >= 0 ? (uint32_t)image->process : 0,
                                               .bytes = leak->bytes,
@@ -69,7 +101,18 @@ static void add_leak(struct carry *c, const struct image *image, int32_t node, c
                                               .last_ns = session_at(s, heap_time_ns(leak->last_time))};
 }
 
-static void conclude_image(struct carry *c, struct image *image, struct merged **merged, size_t *cap)
+/* The statistics of session node NODE. */
+static struct statistics_node *node_of(struct statistics *st, int32_t node)
+{
+    while ((size_t)node >= st->count) {
+        GROW(st->nodes, st->count + 1, st->cap);
+        memset(st->nodes + st->count, 0, (st->cap - st->count) * sizeof(*st->nodes));
+        st->count = st->cap;
+    }
+    return &st->nodes[node];
+}
+
+static void add_image(struct statistics *st, struct carry *c, struct image *image)
 {
     struct session *s = c->session;
     struct allocations *a = &s->allocations;
@@ -81,15 +124,10 @@ static void conclude_image(struct carry *c, struct image *image, struct merged *
 
         if (node < 0)
             continue;
-        if ((size_t)node >= *cap) {
-            size_t old = *cap;
-
-            GROW(*merged, (size_t)node + 1, *cap);
-            memset(*merged + old, 0, (*cap - old) * sizeof(**merged));
-        }
-        merge_site(c, &(*merged)[node], &image->heap.sites[i], &image->leaks[i]);
+        merge_site(c, node_of(st, node), &image->heap.sites[i], &image->leaks[i]);
         leaked_bytes += image->leaks[i].bytes;
         leaked_count += image->leaks[i].count;
+        st->uncertain += image->leaks[i].uncertain_count;
         if (image->leaks[i].count)
             add_leak(c, image, node, &image->leaks[i]);
     }
@@ -117,50 +155,68 @@ static void conclude_image(struct carry *c, struct image *image, struct merged *
     }
 }
 
-static int by_leaked_bytes(const void *a, const void *b)
+void statistics_settle(struct statistics *st, struct carry *c)
 {
-    const struct leak *x = a, *y = b;
+    struct reader *r = c->reader;
 
-    return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : x->node < y->node ? -1 : x->node > y->node;
+    for (size_t i = 0; i < r->over_count; i++) {
+        struct image *image = r->images[r->over[i]];
+
+        add_image(st, c, image);
+        st->any_shim |= image->has_shim;
+        image_settle(r, image);
+    }
+    r->over_count = 0;
 }
 
-static void conclude_stats(struct carry *c, const struct merged *merged, size_t count)
+void statistics_restart(struct statistics *st, struct session *s)
 {
-    struct allocations *a = &c->session->allocations;
-    size_t used = 0;
+    struct allocations *a = &s->allocations;
+    string_id suppress_file = a->suppress_file;
 
-    for (size_t i = 0; i < count; i++)
-        used += merged[i].stats.count > 0;
-    a->stats = xcalloc(used, sizeof(*a->stats));
-    for (size_t i = 0; i < count; i++) {
-        if (!merged[i].stats.count)
-            continue;
-        a->stats[a->stats_count] = merged[i].stats;
-        a->stats[a->stats_count].node = (int32_t)i;
-        a->stats[a->stats_count++].lifetime_p50_us = median_lifetime_us(merged[i].lifetimes);
-    }
-    if (a->leak_count)
-        qsort(a->leaks, a->leak_count, sizeof(*a->leaks), by_leaked_bytes);
-    if (a->leak_count > LEAKS_MAX) {
-        session_count_folded(c->session, "leaks", a->leak_count - LEAKS_MAX);
-        a->leak_count = LEAKS_MAX;
+    statistics_release(st);
+    free(a->leaks);
+    *a = (struct allocations){.suppress_file = suppress_file};
+    s->diagnostics.events_dropped = s->diagnostics.inherited_frees = s->diagnostics.unknown_frees = 0;
+    for (size_t i = 0; i < s->process_count; i++) {
+        struct process *p = &s->processes[i];
+
+        p->allocations = p->deallocations = p->alloc_bytes = p->leaked_bytes = p->leaked_allocations = 0;
+        p->heap_peak_bytes = p->outside_peak_bytes = 0;
     }
 }
 
-void statistics_conclude(struct carry *c, bool measured)
+void statistics_release(struct statistics *st)
+{
+    free(st->nodes);
+    *st = (struct statistics){0};
+}
+
+void statistics_conclude(struct statistics *st, struct carry *c, bool measured)
 {
     struct reader *r = c->reader;
     struct session *s = c->session;
     struct allocations *a = &s->allocations;
-    struct merged *merged = NULL;
-    size_t cap = 0;
+    size_t used = 0;
 
-    for (size_t i = 0; i < r->image_count; i++)
-        conclude_image(c, r->images[i], &merged, &cap);
-    conclude_stats(c, merged, cap);
-    free(merged);
-    for (size_t i = 0; i < r->image_count; i++)
-        a->measured |= r->images[i]->has_shim && measured;
+    statistics_settle(st, c);
+    for (size_t i = 0; i < st->count; i++)
+        used += st->nodes[i].stats.count > 0;
+    a->stats = xcalloc(used, sizeof(*a->stats));
+    for (size_t i = 0; i < st->count; i++) {
+        struct alloc_stats *to = &a->stats[a->stats_count];
+
+        if (!st->nodes[i].stats.count)
+            continue;
+        *to = st->nodes[i].stats;
+        to->node = (int32_t)i;
+        to->lifetime_p50_us = median_lifetime_us(st->nodes[i].lifetimes);
+        if (st->nodes[i].peak_mark != r->peak_mark)
+            to->peak_bytes = 0;
+        a->stats_count++;
+    }
+    fold_leaks(s);
+    a->measured = st->any_shim && measured;
     if (a->measured)
         s->diagnostics.alloc_backend = ALLOCS_SHIM;
     a->peak_bytes = r->peak_bytes;

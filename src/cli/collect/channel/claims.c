@@ -109,6 +109,15 @@ static int32_t insert(const struct claim *c, int32_t before, uint64_t at_ns)
     return (int32_t)record;
 }
 
+/* The record of the image that forked this one, when it has said so; -1. The system forgets a parent that has ended. */
+static int32_t forked_by(const struct claim *c, int32_t record)
+{
+    for (size_t i = 0; c->image->parent_id && i < c->image_count; i++)
+        if (c->images[i]->id == c->image->parent_id && c->images[i]->announced && c->images[i]->process != record)
+            return c->images[i]->process;
+    return -1;
+}
+
 int32_t claim_record(struct session *s, struct sampler *sampler, struct image *const *images, size_t count,
                      const struct image *image)
 {
@@ -134,6 +143,8 @@ int32_t claim_record(struct session *s, struct sampler *sampler, struct image *c
             (int32_t)session_add_process(s, (int)image->pid, session_find_process(s, (int)image->ppid, at_ns), at_ns);
     if (!s->processes[record].started)
         s->processes[record].started = image->start_ticks;
+    if (s->processes[record].parent < 0)
+        s->processes[record].parent = forked_by(&c, record);
     if (before < 0)
         return record;
     if (!s->processes[before].end_ns)

@@ -250,3 +250,46 @@ def test_no_call_is_given_more_iterations_than_its_batch(build, tmp_path):
     found = results(ended.stdout)
     # A sample is of several batches all the same.
     assert found["told"]["iterations"] > 10 * 50 and found["asked"]["iterations"] > 10 * 70
+
+
+TWICE = """
+#include <rustscope.h>
+
+RS_BENCH("parse", RS_BENCH_TIME_MS(20), RS_BENCH_SAMPLES(10))
+{
+    RS_BENCH_LOOP {
+        for (int i = 0; i < 100; i++)
+            rustscope_black_box(i);
+    }
+}
+
+RS_BENCH("parse", RS_BENCH_TIME_MS(20), RS_BENCH_SAMPLES(10))
+{
+    RS_BENCH_LOOP {
+        for (int i = 0; i < 100; i++)
+            rustscope_black_box(i);
+    }
+}
+
+RS_BENCH("other", RS_BENCH_TIME_MS(20), RS_BENCH_SAMPLES(10))
+{
+    RS_BENCH_LOOP {
+        for (int i = 0; i < 100; i++)
+            rustscope_black_box(i);
+    }
+}
+
+RS_BENCH_MAIN()
+"""
+
+
+def test_two_benchmarks_of_one_name_are_refused(build, tmp_path):
+    source, program = tmp_path / "twice.c", tmp_path / "twice"
+    source.write_text(TWICE)
+    library = build / "lib" / "librustscope.a"
+    subprocess.run(["gcc", "-O2", f"-I{ROOT / 'include'}", source, library, "-lpthread", "-o", program], check=True)
+    for options in ([], ["--save", "x"], ["--json"]):
+        ended = subprocess.run([program, *options], capture_output=True, text=True, cwd=tmp_path)
+        assert ended.returncode == 2 and ended.stdout == "" and ended.stderr.count("\n") == 1
+        assert "two benchmarks are called parse" in ended.stderr
+    assert subprocess.run([program, "other"], capture_output=True).returncode == 0

@@ -113,6 +113,16 @@ static int run_and_print(const struct rs_bench_options *o, const struct rs_bench
     return bad || rc;
 }
 
+/* Results and baselines are found by name. NULL: each has its own. */
+static const char *name_of_two(const struct rs_bench_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(items[i].name, items[k].name))
+                return items[i].name;
+    return NULL;
+}
+
 static int run(const struct rs_bench_options *o, int argc, char **argv)
 {
     struct rs_bench_list baseline = {0};
@@ -130,6 +140,10 @@ static int run(const struct rs_bench_options *o, int argc, char **argv)
     } else if (!count) {
         rc = rs_bench_has_any() ? rs_bench_usage(o, "no benchmark is called %s", o->filters[0])
                                 : rs_bench_usage(o, "this program has no benchmarks");
+    } else if (name_of_two(items, count)) {
+        fprintf(stderr, "%s: two benchmarks are called %s: give one of them another name\n", o->program,
+                name_of_two(items, count));
+        rc = 2;
     } else if (to_parent >= 0) {
         rc = rs_bench_serve_parent(to_parent, items, count);
     } else if (o->baseline && (rc = rs_bench_baseline_load(o, o->baseline, &baseline))) {

@@ -211,6 +211,12 @@ describe('perf script', () => {
     expect(engine.profile.side.threads.map((t) => [t.name, t.tid])).toEqual([['redis-server', 1250], ['redis-server', 1251], ['my prog', 99]]);
     expect(lines(engine, engine.view(request({ metric: 'samples', window: { fromMs: 95, toMs: 105 } })))).toEqual(['processCommand;[libc.so.6];sys_read 1']);
   });
+  test('short addresses, names with parentheses, and nothing known', async () => {
+    const engine = await open(':12  12 [001]   5.123456789:     250000 cycles:ukP: \n\t  a operator()(int)+0x1 (/x/a b (deleted))\n\t  b std::function<void (int)>::operator()(int) const (/usr/lib/l.so)\n\t  c foo(void (*)(int)) (inlined)\n\t  d bar (/m)\n\t  e [unknown] ([unknown])\n\n');
+    expect(stacks(engine, 'samples')).toEqual(['[unknown];bar;foo(void (*)(int));std::function<void (int)>::operator()(int) const;operator()(int) 1']);
+    expect(engine.info().modules.map((module) => module.path)).toEqual(['/x/a b', '/usr/lib/l.so', '/m']);
+    expect(engine.profile.side.threads.map((thread) => [thread.name, thread.tid])).toEqual([[':12', 12]]);
+  });
   test('periods of clock events are CPU time', async () => {
     const engine = await open(text.split('\n').slice(0, 10).join('\n'));
     expect(engine.profile.metrics.map((m) => [m.info.label, m.info.unit, m.info.total])).toEqual([['CPU time', 'ns', 2e6], ['Samples', 'samples', 2]]);

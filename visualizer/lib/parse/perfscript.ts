@@ -63,7 +63,7 @@ function isInlineFrame(text: string): boolean {
   return /^\s*[0-9a-f]+\s+(\[unknown\]|\S.*\+0x[0-9a-f]+|\S.*\(.*\))(\s|$)/.test(text);
 }
 
-const isFrameLine = (line: string): boolean => !SOURCE_LINE.test(line) && /^(\t\s*| {4,})[0-9a-f]{3,}(\s+\S|\s*$)/.test(line);
+const isFrameLine = (line: string): boolean => !SOURCE_LINE.test(line) && /^(\t\s*[0-9a-f]+| {4,}[0-9a-f]{3,})(\s+\S|\s*$)/.test(line);
 
 /** Headers with frames below them or behind them; LINES are the first that are neither empty nor comments. */
 export function isPerfScript(lines: readonly string[]): boolean {
@@ -232,12 +232,12 @@ function parseFrame(build: ProfileBuilder, line: string): number {
   const inlined = /\s\(inlined\)$/.test(found);
   const { symbol, module: printed } = splitSymbol(inlined ? found.slice(0, -'(inlined)'.length).trimEnd() : found);
   // What is left of a file that was replaced or never had a name, and the offset that the field dsoff adds.
-  const module = printed.replace(/\+0x[0-9a-f]+$/, '').replace(/ \(deleted\)$/, '');
+  const module = printed === '[unknown]' ? '' : printed.replace(/\+0x[0-9a-f]+$/, '').replace(/ \(deleted\)$/, '');
   if (symbol === '[unknown]') {
     const file = module.slice(module.lastIndexOf('/') + 1);
-    return build.frame(build.func({ name: module === '' || module === '[unknown]' ? (match[2] === undefined ? `0x${address}` : '[unknown]') : `[${file || `0x${address}`}]`, module }), inlined);
+    return build.frame(build.func({ name: module === '' ? (match[2] === undefined ? `0x${address}` : '[unknown]') : `[${file || `0x${address}`}]`, module }), inlined);
   }
-  return build.frame(build.func({ name: symbol, module: module === '[unknown]' ? '' : module }), inlined);
+  return build.frame(build.func({ name: symbol, module }), inlined);
 }
 
 /** Sample counts always; and, where perf printed periods, what they stand for (nanoseconds for the clock events). */

@@ -75,7 +75,7 @@ void bench_options_help(void)
     fputs("usage: rustscope bench [OPTIONS] 'COMMAND'...     run by a shell, in turns\n"
           "       rustscope bench [OPTIONS] [--vs 'OLD'] -- PROGRAM [ARGS...]   without one\n"
           "How long they take, how sure that is, whether PROGRAM regressed against OLD.\n"
-          "      --threshold PCT    smaller ones are none (5)       --record N (3)  who did it\n"
+          "      --threshold PCT    smaller ones are none (5)     --record N (3) who did it\n"
           "      --confirm          a change must show in a second series, too\n"
           "  -w, --warmup N         runs that do not count       -r, --runs N    exactly N\n"
           "  -m, --min-runs N  (10)   -M, --max-runs N   --min-benchmarking-time SEC  (3)\n"

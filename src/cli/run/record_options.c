@@ -88,7 +88,7 @@ void record_options_help(void)
           "      --name NAME, --tag TAG, --label KEY=VALUE   kept in the session\n"
           "      --redact           leave out arguments and home paths\n"
           "      --debuginfod       fetch missing symbols (needs DEBUGINFOD_URLS)\n"
-          "      --no-tui  no live screen    -q, --quiet  no report    -h, --help    --version\n",
+          "      --no-tui  no live screen   -q, --quiet  no report   -h, --help   --version\n",
           stdout);
 }
 

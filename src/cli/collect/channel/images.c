@@ -244,14 +244,13 @@ static uint32_t host_pid(uint32_t pid, uint64_t pid_ns)
     struct dirent *entry;
     struct stat st;
     uint32_t found = 0;
-    DIR *proc = proc_view() == PROC_VIEW_OWN ? opendir("/proc") : NULL;
+    DIR *proc = proc_view() == PROC_VIEW_OWN ? opendir(proc_path(path, sizeof(path), ".")) : NULL;
 
     while (proc && !found && (entry = readdir(proc))) {
         unsigned long host = strtoul(entry->d_name, NULL, 10);
         int innermost;
 
-        snprintf(path, sizeof(path), "/proc/%lu/ns/pid", host);
-        if (!host || stat(path, &st) || st.st_ino != pid_ns)
+        if (!host || stat(proc_path(path, sizeof(path), "%lu/ns/pid", host), &st) || st.st_ino != pid_ns)
             continue;
         if (!proc_status_innermost_pid(text, proc_read((pid_t)host, "status", text, sizeof(text)), &innermost) &&
             innermost == (int)pid)

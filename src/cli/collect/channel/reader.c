@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/proc_view.h"
 #include "collect/channel/decode.h"
 #include "collect/channel/ends.h"
 #include "collect/channel/images.h"
@@ -15,9 +16,10 @@
 
 static uint64_t own_pid_namespace(void)
 {
+    char path[32];
     struct stat st;
 
-    return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
+    return stat(proc_path(path, sizeof(path), "self/ns/pid"), &st) ? 0 : st.st_ino;
 }
 
 void reader_init(struct reader *r, struct slab *slab)

@@ -12,7 +12,8 @@ import re
 import sys
 
 LINUX_ONLY = re.compile(
-    r"\b(?:epoll_\w+|EPOLL\w+|pidfd_\w+|signalfd|timerfd_\w+|eventfd|inotify_\w+|memfd_create|syscall|SYS_\w+)\b|\"/proc\b|<sys/(?:epoll|signalfd|timerfd|eventfd|inotify|prctl|syscall)\.h>|<linux/"
+    r"\b(?:epoll_\w+|pidfd_\w+|signalfd|timerfd_\w+|eventfd|inotify_\w+|memfd_create|syscall)\s*\(|\b(?:EPOLL|SYS_)\w+|\"/proc\b"
+    r"|<sys/(?:epoll|signalfd|timerfd|eventfd|inotify|prctl|syscall)\.h>|<linux/"
 )
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 SUFFIX = re.compile(r"_(?:linux|darwin)\.[ch]$")

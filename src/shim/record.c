@@ -306,6 +306,7 @@ static __attribute__((noinline)) void new_tick(struct rs_thread *t)
         send_unsent(t);
     if (s->limit)
         rs_stream_reserve(s, 0, false); /* of nothing: writes the tick */
+    t->tick = s->tick;
     close_window(t);
 }
 

@@ -203,3 +203,13 @@ def test_names_of_many_thousand_characters_are_read_and_cut_nowhere_badly(allocs
     (leaf,) = [n for n in recording.session["leaks"] if n["bytes"] == 10]
     path = found.path_of(leaf["node"])
     assert path[0].lstrip("void ").startswith("made<Pack<") and path[2].startswith("long_xxx") and path[3] == "main"
+
+
+def test_what_is_held_for_longer_than_a_tick_is_the_peak(record, target):
+    """A tick is 10 ms; one that rustscope got no processor in is longer, so the middle of five counts."""
+    peaks = []
+    for _ in range(5):
+        session = record(["--no-tui", "-q", "--no-stacks"], [target("alloc_peak"), "12"]).session
+        peaks.append(session["allocations"]["peak"]["bytes"])
+        assert sum(session["allocations"]["peak_bytes"]) == peaks[-1]
+    assert sorted(peaks)[2] == 300010000, peaks

@@ -190,11 +190,14 @@ static int by_stream_and_seq(const void *a, const void *b)
 
 /*
  * Applies PENDING pages tick by tick. A stream's pages are read in order; the first that has to wait holds up the rest
- * of its stream.
+ * of its stream. Records may be of ticks that are closed already: what was held in them is looked at all the same, or a
+ * peak would depend on when we came to read of it.
  */
 static void read_in_order(struct reader *r, uint32_t count)
 {
-    while (count) {
+    uint32_t before = 0;
+
+    for (bool first = true; count; first = false) {
         uint32_t tick = r->tick, left = 0;
         struct stream *held = NULL;
 
@@ -205,10 +208,11 @@ static void read_in_order(struct reader *r, uint32_t count)
                 if ((int32_t)(p->stream->tick - tick) < 0)
                     tick = p->stream->tick;
         }
-        if ((int32_t)(tick - r->done_tick) <= 0)
-            tick = r->done_tick + 1;
+        if (!first && (int32_t)(tick - before) <= 0)
+            tick = before + 1; /* a stream that goes back in time is read all the same */
         if ((int32_t)(tick - r->tick) > 0)
             tick = r->tick;
+        before = tick;
         for (uint32_t i = 0; i < count; i++) {
             uint32_t page = r->pending[i];
             struct stream *s = r->page_states[page].stream;
@@ -224,8 +228,10 @@ static void read_in_order(struct reader *r, uint32_t count)
         }
         if (left == count && tick == r->tick)
             return; /* nothing moved: a stream that lies about its ticks */
-        if (left)
+        if (left && (int32_t)(tick - r->done_tick) > 0)
             levels_close_tick(r, tick);
+        else if (left)
+            levels_note(r);
         count = left;
     }
 }

@@ -72,6 +72,8 @@ void comparison_add_bare(struct comparison *c, enum arm arm, const struct bench_
     } totals[] = {{"wall", UNIT_NS, bare_wall}, {"cpu", UNIT_NS, bare_cpu}, {"rss_peak", UNIT_BYTES, bare_rss}};
     size_t recorded = c->set.runs[arm];
 
+    for (size_t i = 0; i < c->set.count; i++)
+        c->set.list[i].arms[arm].of = recorded; /* a bare run measures none of these */
     for (size_t i = 0; i < count; i++)
         add_bare_facts(c, arm, recorded, figures_add_run(&c->set, arm));
     for (size_t t = 0; t < sizeof(totals) / sizeof(*totals); t++) {
@@ -80,6 +82,7 @@ void comparison_add_bare(struct comparison *c, enum arm arm, const struct bench_
 
         figure->unit = totals[t].unit;
         figure->headline = true;
+        figure->arms[arm].of = count;
         for (size_t run = 0; run < figure->arms[arm].count; run++)
             figure->arms[arm].runs[run] = NAN;
         for (size_t i = 0; i < count; i++)

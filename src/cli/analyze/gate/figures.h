@@ -56,6 +56,7 @@ enum gate_severity { SEVERITY_NONE, SEVERITY_MINOR, SEVERITY_MODERATE, SEVERITY_
 struct figure_arm {
     double *runs; /* by run; NaN: not measured in it, or the subject was not there */
     size_t count, cap;
+    size_t of; /* runs that could have measured it; 0: all of them */
     uint64_t samples;    /* CPU samples behind all of them together; 0: not sampled */
     uint64_t of_samples; /* of so many that the runs had */
     double times;        /* how often a run does it, the most of all runs (calls of a scope); 0: once */

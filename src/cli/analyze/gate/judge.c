@@ -97,8 +97,10 @@ static bool judge_presence(struct judged *j)
         return true;
     if (f->kind == FIGURE_TOTAL) {
         /* Runs that have it are no sample of all: the slow ones, say, that lasted until it was read. */
-        bool everywhere =
-            j->counts[ARM_BASE] == f->arms[ARM_BASE].count && j->counts[ARM_NEXT] == f->arms[ARM_NEXT].count;
+        bool everywhere = true;
+
+        for (int arm = 0; arm < ARMS; arm++)
+            everywhere = everywhere && j->counts[arm] == (f->arms[arm].of ? f->arms[arm].of : f->arms[arm].count);
 
         if (j->counts[ARM_BASE] && j->counts[ARM_NEXT] && everywhere)
             return false;

@@ -6,7 +6,7 @@
  *
  *     struct rs_channel *ch = rs_channel_get(RS_SOURCE_LIB);  NULL: no CLI, or not for this process
  *     rs_stream_open(&mine, ch, RS_SOURCE_LIB, rs_channel_new_thread(ch), tid);
- *     struct rs_record_x *r = rs_stream_reserve(&mine, sizeof(*r) + text_bytes, false);
+ *     struct rs_wire_x *r = rs_stream_reserve(&mine, sizeof(*r) + text_bytes, false);
  *     if (r) { fill *r, r->word = RS_RECORD(kind, bytes); rs_stream_commit(&mine); }
  *     rs_stream_close(&mine);
  *
@@ -29,7 +29,7 @@
 #include "core/wire.h"
 
 struct rs_channel {
-    uint64_t image; /* 0: closed (or wiped) */
+    uint64_t image;              /* 0: closed (or wiped) */
     struct rs_slab_header *slab; /* NULL: frames go to the FIFO */
     _Atomic uint32_t *states;
     char *pages;
@@ -67,7 +67,8 @@ extern _Atomic uint32_t rs_channel_stale;
 static inline bool rs_channel_active(void)
 {
     return __builtin_expect(atomic_load_explicit(rs_channel_tick, memory_order_relaxed) !=
-                                atomic_load_explicit(&rs_channel_stale, memory_order_relaxed), 0);
+                                atomic_load_explicit(&rs_channel_stale, memory_order_relaxed),
+                            0);
 }
 
 /* Set for good once the process may kill itself by a system call (a seccomp filter): none is made from then on. */
@@ -75,9 +76,9 @@ extern _Atomic bool rs_channel_no_syscalls;
 
 /*
  * The channel of this process image, opened (RUSTSCOPE_ALLOC_PIPE) at the first call and after each fork; NULL when
- * there is none; the shim gets none in a program with a sanitizer. SOURCE signs the hello. Several threads may call it; while one opens it, the others get NULL.
- * The shim and librustscope each have a copy of this code and so a channel, and an image id, of their own; the CLI
- * joins them by pid.
+ * there is none; the shim gets none in a program with a sanitizer. SOURCE signs the hello. Several threads may call it;
+ * while one opens it, the others get NULL. The shim and librustscope each have a copy of this code and so a channel,
+ * and an image id, of their own; the CLI joins them by pid.
  */
 struct rs_channel *rs_channel_get(enum rs_source source);
 

@@ -223,12 +223,12 @@ static uint64_t pid_namespace(void)
 
 static bool say_hello(struct rs_channel *ch, enum rs_source source, uint64_t parent_image)
 {
-    struct rs_record_hello hello = {.pid = (uint32_t)rs_syscall3(SYS_getpid, 0, 0, 0),
-                                    .ppid = (uint32_t)rs_syscall3(SYS_getppid, 0, 0, 0),
-                                    .start_ticks = start_ticks(),
-                                    .pid_ns = pid_namespace(),
-                                    .parent_image = parent_image,
-                                    .clock_ns = rs_clock_mono_ns()};
+    struct rs_wire_hello hello = {.pid = (uint32_t)rs_syscall3(SYS_getpid, 0, 0, 0),
+                                  .ppid = (uint32_t)rs_syscall3(SYS_getppid, 0, 0, 0),
+                                  .start_ticks = start_ticks(),
+                                  .pid_ns = pid_namespace(),
+                                  .parent_image = parent_image,
+                                  .clock_ns = rs_clock_mono_ns()};
     struct rs_stream s = {0};
     char text[HELLO_TEXT_MAX];
     long exe = rs_sys_readlink("/proc/self/exe", text, sizeof(text) / 2);
@@ -556,7 +556,7 @@ bool rs_stream_next_frame(struct rs_stream *s, bool definition)
 void rs_stream_open(struct rs_stream *s, struct rs_channel *channel, enum rs_source source, uint32_t thread,
                     uint32_t tid)
 {
-    struct rs_record_thread *record;
+    struct rs_wire_thread *record;
 
     memset(s, 0, sizeof(*s));
     s->frame = &s->none;
@@ -567,7 +567,7 @@ void rs_stream_open(struct rs_stream *s, struct rs_channel *channel, enum rs_sou
     record = rs_stream_reserve(s, sizeof(*record), true);
     if (!record)
         return;
-    *record = (struct rs_record_thread){.word = RS_RECORD(RS_RECORD_THREAD, sizeof(*record)), .tid = tid};
+    *record = (struct rs_wire_thread){.word = RS_RECORD(RS_RECORD_THREAD, sizeof(*record)), .tid = tid};
     rs_stream_commit(s);
 }
 
@@ -577,12 +577,12 @@ void *rs_stream_reserve(struct rs_stream *s, uint32_t bytes, bool definition)
     uint32_t tick, need;
     char *to;
 
-    if (bytes > RS_RECORD_BYTES_MAX - sizeof(struct rs_record_tick)) {
+    if (bytes > RS_RECORD_BYTES_MAX - sizeof(struct rs_wire_tick)) {
         s->lost++;
         return NULL;
     }
     tick = atomic_load_explicit(rs_channel_tick, memory_order_relaxed);
-    need = rounded + (tick != s->tick ? (uint32_t)sizeof(struct rs_record_tick) : 0);
+    need = rounded + (tick != s->tick ? (uint32_t)sizeof(struct rs_wire_tick) : 0);
     if (s->at + need > s->limit) {
         if (!rs_stream_next_frame(s, definition)) {
             s->lost++;
@@ -592,11 +592,11 @@ void *rs_stream_reserve(struct rs_stream *s, uint32_t bytes, bool definition)
     }
     to = (char *)s->frame + s->at;
     if (tick != s->tick) {
-        *(struct rs_record_tick *)(void *)to =
-            (struct rs_record_tick){.word = RS_RECORD(RS_RECORD_TICK, sizeof(struct rs_record_tick)), .tick = tick};
+        *(struct rs_wire_tick *)(void *)to =
+            (struct rs_wire_tick){.word = RS_RECORD(RS_RECORD_TICK, sizeof(struct rs_wire_tick)), .tick = tick};
         s->tick = tick;
-        s->at += sizeof(struct rs_record_tick);
-        to += sizeof(struct rs_record_tick);
+        s->at += sizeof(struct rs_wire_tick);
+        to += sizeof(struct rs_wire_tick);
     }
     if (rounded != bytes)
         memset(to + rounded - 4, 0, 4);

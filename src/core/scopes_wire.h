@@ -26,32 +26,32 @@ enum rs_lib_record {
 };
 
 /* Text: name, then file. */
-struct rs_record_site {
+struct rs_wire_site {
     uint32_t word;
     uint32_t site; /* from 1 */
     uint32_t line;
     uint32_t flags; /* RUSTSCOPE_SITE_… */
     uint32_t name_bytes, file_bytes;
 };
-_Static_assert(sizeof(struct rs_record_site) == 24, "wire format");
+_Static_assert(sizeof(struct rs_wire_site) == 24, "wire format");
 
-struct rs_record_path {
+struct rs_wire_path {
     uint32_t word;
     uint32_t path;   /* from 1; greater than its parent */
     uint32_t parent; /* 0: the root */
     uint32_t site;
 };
-_Static_assert(sizeof(struct rs_record_path) == 16, "wire format");
+_Static_assert(sizeof(struct rs_wire_path) == 16, "wire format");
 
-struct rs_record_path_stats {
+struct rs_wire_path_stats {
     uint32_t word;
     uint32_t path;
     struct rs_scope_stats stats;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_path_stats) == 8 + 144, "wire format");
+_Static_assert(sizeof(struct rs_wire_path_stats) == 8 + 144, "wire format");
 
 /* Followed by as many pairs as the length tells: all buckets that are not empty, over several records if need be. */
-struct rs_record_path_histogram {
+struct rs_wire_path_histogram {
     uint32_t word;
     uint32_t path;
 };
@@ -61,23 +61,23 @@ struct rs_wire_bucket {
 };
 _Static_assert(sizeof(struct rs_wire_bucket) == 12, "wire format");
 
-struct rs_record_path_worst {
+struct rs_wire_path_worst {
     uint32_t word;
     uint32_t path;
     struct rustscope_worst worst[RUSTSCOPE_WORST_KEPT];
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_path_worst) == 8 + 24 * RUSTSCOPE_WORST_KEPT, "wire format");
+_Static_assert(sizeof(struct rs_wire_path_worst) == 8 + 24 * RUSTSCOPE_WORST_KEPT, "wire format");
 
-struct rs_record_path_task {
+struct rs_wire_path_task {
     uint32_t word;
     uint32_t path;
     struct rs_scope_task task;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_path_task) == 8 + 80, "wire format");
+_Static_assert(sizeof(struct rs_wire_path_task) == 8 + 80, "wire format");
 
 enum rs_wire_clock { RS_WIRE_CLOCK_TSC, RS_WIRE_CLOCK_CNTVCT, RS_WIRE_CLOCK_GETTIME };
 
-struct rs_record_scopes_clock {
+struct rs_wire_scopes_clock {
     uint32_t word;
     uint32_t clock; /* enum rs_wire_clock */
     uint32_t mode;  /* enum rustscope_mode */
@@ -87,45 +87,45 @@ struct rs_record_scopes_clock {
     double resolution_ns, overhead_ns, inside_ns, precise_offset_ns;
     uint64_t skipped, folded_paths;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_scopes_clock) == 88, "wire format");
+_Static_assert(sizeof(struct rs_wire_scopes_clock) == 88, "wire format");
 
 /* What was told of this process so far is void. */
-struct rs_record_scopes_reset {
+struct rs_wire_scopes_reset {
     uint32_t word;
 };
 
 /* Text: the name. */
-struct rs_record_mark {
+struct rs_wire_mark {
     uint32_t word;
     uint32_t is_counter;
     uint64_t mono_ns;
     double value;
     uint32_t name_bytes;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_mark) == 28, "wire format");
+_Static_assert(sizeof(struct rs_wire_mark) == 28, "wire format");
 
 /* Text: the key of a label, then the value. CLEARED: the tags and labels that this process told before are void. */
 enum rs_wire_text { RS_WIRE_SESSION_NAME, RS_WIRE_TAG, RS_WIRE_LABEL, RS_WIRE_TEXTS_CLEARED };
-struct rs_record_session_text {
+struct rs_wire_session_text {
     uint32_t word;
     uint32_t what; /* enum rs_wire_text */
     uint32_t key_bytes, value_bytes;
 };
-_Static_assert(sizeof(struct rs_record_session_text) == 16, "wire format");
+_Static_assert(sizeof(struct rs_wire_session_text) == 16, "wire format");
 
 /* A benchmark's result. Its samples follow, in as many records as they take. Text: the name. */
-struct rs_record_benchmark {
+struct rs_wire_benchmark {
     uint32_t word;
     uint32_t benchmark; /* from 1, in the order in which they ended */
     struct rs_bench_counts counts;
     uint32_t name_bytes;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_benchmark) == 12 + 96, "wire format");
+_Static_assert(sizeof(struct rs_wire_benchmark) == 12 + 96, "wire format");
 
 /* Followed by doubles, ns of an iteration each, as many as the length tells. */
-struct rs_record_benchmark_samples {
+struct rs_wire_benchmark_samples {
     uint32_t word;
     uint32_t benchmark;
     uint32_t first; /* the first one's place among the benchmark's samples */
 };
-_Static_assert(sizeof(struct rs_record_benchmark_samples) == 12, "wire format");
+_Static_assert(sizeof(struct rs_wire_benchmark_samples) == 12, "wire format");

@@ -172,7 +172,7 @@ enum rs_record {
 };
 
 /* First record of an image. Text: exe path, then the command line with NULs between the arguments. */
-struct rs_record_hello {
+struct rs_wire_hello {
     uint32_t word;
     uint32_t pid, ppid;
     uint32_t exe_bytes, argv_bytes;
@@ -181,84 +181,84 @@ struct rs_record_hello {
     uint64_t parent_image; /* after fork: the image it was forked from */
     uint64_t clock_ns;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_hello) == 52, "wire format");
+_Static_assert(sizeof(struct rs_wire_hello) == 52, "wire format");
 
 /* A module of which frames will speak. Text: build-id bytes, then the path. Addresses are of this process. */
-struct rs_record_module {
+struct rs_wire_module {
     uint32_t word;
     uint32_t module; /* id inside the image, from 1 */
     uint64_t start, end;
     uint64_t bias; /* run-time address less the ELF file's p_vaddr */
     uint32_t build_id_bytes, path_bytes;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_module) == 40, "wire format");
+_Static_assert(sizeof(struct rs_wire_module) == 40, "wire format");
 
 /*
  * A call-tree node. `parent` 0 is the root. `address` is module-relative (run-time pc less the module's bias) and a
  * return address, or a plain pc for module 0: code that belongs to no file. Ids may be used before they are defined
  * (another thread's frame comes first).
  */
-struct rs_record_node {
+struct rs_wire_node {
     uint32_t word;
     uint32_t node, parent;
     uint32_t module;
     uint64_t address;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_node) == 24, "wire format");
+_Static_assert(sizeof(struct rs_wire_node) == 24, "wire format");
 #define RS_ADDRESS_TRUNCATED UINT64_MAX /* with module 0: the stack went on, we did not */
 
 /* What does not fit the packed forms. */
-struct rs_record_alloc {
+struct rs_wire_alloc {
     uint32_t word;
     uint32_t node;
     uint32_t number;
     uint32_t flags; /* RS_ALLOC_FREED, RS_ALLOC_TEMPORARY */
     uint64_t address, size;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_alloc) == 32, "wire format");
+_Static_assert(sizeof(struct rs_wire_alloc) == 32, "wire format");
 
-struct rs_record_free {
+struct rs_wire_free {
     uint32_t word;
     uint32_t number;
     uint64_t address;
     uint32_t flags; /* RS_FREE_TEMPORARY */
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_free) == 20, "wire format");
+_Static_assert(sizeof(struct rs_wire_free) == 20, "wire format");
 
 /* Records from here on belong to this tick. */
-struct rs_record_tick {
+struct rs_wire_tick {
     uint32_t word;
     uint32_t tick;
 };
-_Static_assert(sizeof(struct rs_record_tick) == 8, "wire format");
+_Static_assert(sizeof(struct rs_wire_tick) == 8, "wire format");
 
 /*
  * Allocations that no event tells, because it found no room. Without a slab only: with one they are in the thread's
  * counts page. Deltas since the last such record of the thread.
  */
-struct rs_record_counts {
+struct rs_wire_counts {
     uint32_t word;
     uint32_t allocations;
     uint64_t bytes;
     uint32_t frees;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_counts) == 20, "wire format");
+_Static_assert(sizeof(struct rs_wire_counts) == 20, "wire format");
 
 /* Text: the thread's name, when it is known. */
-struct rs_record_thread {
+struct rs_wire_thread {
     uint32_t word;
     uint32_t tid;
     uint32_t name_bytes;
 };
-_Static_assert(sizeof(struct rs_record_thread) == 12, "wire format");
+_Static_assert(sizeof(struct rs_wire_thread) == 12, "wire format");
 
 /* The thread is ending; nothing of it follows unless a later destructor allocates. */
-struct rs_record_thread_end {
+struct rs_wire_thread_end {
     uint32_t word;
 };
 
 /* Address space taken or given back outside malloc by calls of the program itself. */
-struct rs_record_outside {
+struct rs_wire_outside {
     uint32_t word;
     uint32_t node;
     uint32_t kind; /* enum rs_outside */
@@ -266,14 +266,14 @@ struct rs_record_outside {
     uint64_t address;
     int64_t bytes; /* growth; negative when given back */
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_outside) == 32, "wire format");
+_Static_assert(sizeof(struct rs_wire_outside) == 32, "wire format");
 enum rs_outside { RS_OUTSIDE_MMAP = 1, RS_OUTSIDE_MUNMAP = 2, RS_OUTSIDE_MREMAP = 3, RS_OUTSIDE_BRK = 4 };
 
 /*
  * A CPU sample of the thread whose stream it is in: it ran at NODE (0: the stack could not be walked) for PERIODS
  * periods of PERIOD_US, one and those that the timer could not deliver in time.
  */
-struct rs_record_sample {
+struct rs_wire_sample {
     uint32_t word;
     uint32_t node;
     uint32_t periods;
@@ -282,7 +282,7 @@ struct rs_record_sample {
     uint32_t reserved;
     uint64_t clock_ns;
 } __attribute__((packed, aligned(4)));
-_Static_assert(sizeof(struct rs_record_sample) == 32, "wire format");
+_Static_assert(sizeof(struct rs_wire_sample) == 32, "wire format");
 
 /*
  * A thread's second page in the slab: running totals of what never becomes an event. The CLI looks at it now and then

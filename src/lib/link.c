@@ -77,12 +77,11 @@ static bool send_site(uint32_t id)
 {
     const struct rs_site_entry *e = rs_registry_site_entry(id);
     uint32_t name = text_bytes(e->name), file = text_bytes(e->file);
-    struct rs_record_site *r = reserve(sizeof(*r) + name + file, true);
+    struct rs_wire_site *r = reserve(sizeof(*r) + name + file, true);
 
     if (!r)
         return false;
-    *r =
-        (struct rs_record_site){RS_RECORD(RS_RECORD_SITE, sizeof(*r) + name + file), id, e->line, e->flags, name, file};
+    *r = (struct rs_wire_site){RS_RECORD(RS_RECORD_SITE, sizeof(*r) + name + file), id, e->line, e->flags, name, file};
     memcpy(r + 1, e->name, name);
     if (file)
         memcpy((char *)(r + 1) + name, e->file, file);
@@ -93,11 +92,11 @@ static bool send_site(uint32_t id)
 static bool send_path(uint32_t id)
 {
     const struct rs_path_entry *e = rs_registry_path_entry(id);
-    struct rs_record_path *r = reserve(sizeof(*r), true);
+    struct rs_wire_path *r = reserve(sizeof(*r), true);
 
     if (!r)
         return false;
-    *r = (struct rs_record_path){RS_RECORD(RS_RECORD_PATH, sizeof(*r)), id, e->parent, e->site};
+    *r = (struct rs_wire_path){RS_RECORD(RS_RECORD_PATH, sizeof(*r)), id, e->parent, e->site};
     rs_stream_commit(&out.stream);
     return true;
 }
@@ -116,7 +115,7 @@ static bool send_definitions(uint32_t path_count, uint32_t site_count)
 
 static bool send_stats(uint32_t path, const struct rs_scope_path *p)
 {
-    struct rs_record_path_stats *r = reserve(sizeof(*r), false);
+    struct rs_wire_path_stats *r = reserve(sizeof(*r), false);
 
     if (!r)
         return false;
@@ -129,15 +128,13 @@ static bool send_stats(uint32_t path, const struct rs_scope_path *p)
 
 static bool send_histogram(uint32_t path, const uint64_t *histogram)
 {
-    enum {
-        PER_RECORD = (RS_FRAME_BYTES - 64 - sizeof(struct rs_record_path_histogram)) / sizeof(struct rs_wire_bucket)
-    };
+    enum { PER_RECORD = (RS_FRAME_BYTES - 64 - sizeof(struct rs_wire_path_histogram)) / sizeof(struct rs_wire_bucket) };
     uint32_t at = 0;
 
     while (at < RUSTSCOPE_HISTOGRAM_BUCKETS) {
         struct rs_wire_bucket buckets[64];
         uint32_t n = 0, bytes;
-        struct rs_record_path_histogram *r;
+        struct rs_wire_path_histogram *r;
 
         for (; at < RUSTSCOPE_HISTOGRAM_BUCKETS && n < 64 && n < PER_RECORD; at++)
             if (histogram[at])
@@ -158,7 +155,7 @@ static bool send_histogram(uint32_t path, const uint64_t *histogram)
 
 static bool send_worst(uint32_t path, const struct rustscope_worst *worst)
 {
-    struct rs_record_path_worst *r = reserve(sizeof(*r), false);
+    struct rs_wire_path_worst *r = reserve(sizeof(*r), false);
 
     if (!r)
         return false;
@@ -171,7 +168,7 @@ static bool send_worst(uint32_t path, const struct rustscope_worst *worst)
 
 static bool send_task(uint32_t path, const struct rs_scope_task *task)
 {
-    struct rs_record_path_task *r = reserve(sizeof(*r), false);
+    struct rs_wire_path_task *r = reserve(sizeof(*r), false);
 
     if (!r)
         return false;
@@ -202,7 +199,7 @@ static void send_changed(uint32_t path, const struct rs_scope_path *p)
 static void send_clock(void)
 {
     struct rustscope_info info = {.size = sizeof(info)};
-    struct rs_record_scopes_clock *r;
+    struct rs_wire_scopes_clock *r;
     struct rs_scope_clock now;
 
     rustscope_get_info(&info);
@@ -231,12 +228,12 @@ static void send_clock(void)
 static bool send_text(enum rs_wire_text what, const char *key, const char *value)
 {
     uint32_t key_len = text_bytes(key), value_len = text_bytes(value);
-    struct rs_record_session_text *r = reserve(sizeof(*r) + key_len + value_len, true);
+    struct rs_wire_session_text *r = reserve(sizeof(*r) + key_len + value_len, true);
 
     if (!r)
         return false;
-    *r = (struct rs_record_session_text){RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(*r) + key_len + value_len), what,
-                                         key_len, value_len};
+    *r = (struct rs_wire_session_text){RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(*r) + key_len + value_len), what,
+                                       key_len, value_len};
     if (key_len)
         memcpy(r + 1, key, key_len);
     if (value_len)
@@ -270,7 +267,7 @@ static void send_texts(void)
 /* False without room: another try next time. */
 static bool send_reset(void)
 {
-    struct rs_record_scopes_reset *r;
+    struct rs_wire_scopes_reset *r;
     uint32_t resets = rs_resets();
 
     if (resets == out.resets)
@@ -410,7 +407,7 @@ void rs_link_forked(void)
 void rs_link_mark(const char *name, bool is_counter, double value)
 {
     uint32_t len = text_bytes(name);
-    struct rs_record_mark *r;
+    struct rs_wire_mark *r;
     struct rs_channel *channel;
     int saved_errno;
 
@@ -443,7 +440,7 @@ void rs_link_mark(const char *name, bool is_counter, double value)
 static bool send_benchmark(uint32_t number, const char *name, const struct rs_bench_counts *counts)
 {
     uint32_t len = text_bytes(name);
-    struct rs_record_benchmark *r = rs_stream_reserve(&marks.stream, sizeof(*r) + len, true);
+    struct rs_wire_benchmark *r = rs_stream_reserve(&marks.stream, sizeof(*r) + len, true);
 
     if (!r)
         return false;
@@ -463,12 +460,12 @@ static bool send_samples(uint32_t number, const double *samples_ns, uint32_t cou
 
     for (uint32_t first = 0; first < count; first += PER_RECORD) {
         uint32_t n = count - first < PER_RECORD ? count - first : PER_RECORD;
-        struct rs_record_benchmark_samples *r =
+        struct rs_wire_benchmark_samples *r =
             rs_stream_reserve(&marks.stream, (uint32_t)(sizeof(*r) + n * sizeof(*samples_ns)), true);
 
         if (!r)
             return false;
-        *r = (struct rs_record_benchmark_samples){
+        *r = (struct rs_wire_benchmark_samples){
             RS_RECORD(RS_RECORD_BENCHMARK_SAMPLES, sizeof(*r) + n * sizeof(*samples_ns)), number, first};
         memcpy(r + 1, samples_ns + first, n * sizeof(*samples_ns));
         rs_stream_commit(&marks.stream);

@@ -162,31 +162,31 @@ static void call_at_exit(struct rs_thread *t)
 
 bool rs_record_node(struct rs_stream *s, uint32_t node, uint32_t parent, uint32_t module, uint64_t address)
 {
-    struct rs_record_node *r = rs_stream_reserve(s, sizeof(*r), true);
+    struct rs_wire_node *r = rs_stream_reserve(s, sizeof(*r), true);
 
     if (!r)
         return false;
-    *r = (struct rs_record_node){.word = RS_RECORD(RS_RECORD_NODE, sizeof(*r)),
-                                 .node = node,
-                                 .parent = parent,
-                                 .module = module,
-                                 .address = address};
+    *r = (struct rs_wire_node){.word = RS_RECORD(RS_RECORD_NODE, sizeof(*r)),
+                               .node = node,
+                               .parent = parent,
+                               .module = module,
+                               .address = address};
     return true;
 }
 
 bool rs_record_module(struct rs_stream *s, const struct rs_stack_module *module, const char *path)
 {
     size_t path_bytes = path ? strnlen(path, 2048) : 0;
-    struct rs_record_module *r = rs_stream_reserve(s, (uint32_t)(sizeof(*r) + path_bytes), true);
+    struct rs_wire_module *r = rs_stream_reserve(s, (uint32_t)(sizeof(*r) + path_bytes), true);
 
     if (!r)
         return false;
-    *r = (struct rs_record_module){.word = RS_RECORD(RS_RECORD_MODULE, sizeof(*r) + path_bytes),
-                                   .module = module->id,
-                                   .start = module->start,
-                                   .end = module->end,
-                                   .bias = module->bias,
-                                   .path_bytes = (uint32_t)path_bytes};
+    *r = (struct rs_wire_module){.word = RS_RECORD(RS_RECORD_MODULE, sizeof(*r) + path_bytes),
+                                 .module = module->id,
+                                 .start = module->start,
+                                 .end = module->end,
+                                 .bias = module->bias,
+                                 .path_bytes = (uint32_t)path_bytes};
     if (path_bytes)
         memcpy(r + 1, path, path_bytes);
     return true;
@@ -281,14 +281,14 @@ static void close_window(struct rs_thread *t)
 
 static void send_unsent(struct rs_thread *t)
 {
-    struct rs_record_counts *r = rs_stream_reserve(&t->stream, sizeof(*r), true);
+    struct rs_wire_counts *r = rs_stream_reserve(&t->stream, sizeof(*r), true);
 
     if (!r)
         return;
-    *r = (struct rs_record_counts){.word = RS_RECORD(RS_RECORD_COUNTS, sizeof(*r)),
-                                   .allocations = t->unsent_allocations,
-                                   .bytes = t->unsent_bytes,
-                                   .frees = t->unsent_frees};
+    *r = (struct rs_wire_counts){.word = RS_RECORD(RS_RECORD_COUNTS, sizeof(*r)),
+                                 .allocations = t->unsent_allocations,
+                                 .bytes = t->unsent_bytes,
+                                 .frees = t->unsent_frees};
     t->unsent_allocations = t->unsent_frees = 0;
     t->unsent_bytes = 0;
     rs_stream_publish(&t->stream);
@@ -481,15 +481,15 @@ static inline void publish_packed(struct rs_thread *t, uint32_t bytes, uint64_t 
 static __attribute__((noinline)) bool send_long_alloc(struct rs_thread *t, uint64_t address, uint64_t size,
                                                       uint32_t node, uint32_t number)
 {
-    struct rs_record_alloc *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
+    struct rs_wire_alloc *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
 
     if (!r)
         return false;
-    *r = (struct rs_record_alloc){.word = RS_RECORD(RS_RECORD_ALLOC, sizeof(*r)),
-                                  .node = node,
-                                  .number = number,
-                                  .address = address,
-                                  .size = size};
+    *r = (struct rs_wire_alloc){.word = RS_RECORD(RS_RECORD_ALLOC, sizeof(*r)),
+                                .node = node,
+                                .number = number,
+                                .address = address,
+                                .size = size};
     rs_stream_publish(&t->stream);
     return true;
 }
@@ -497,11 +497,11 @@ static __attribute__((noinline)) bool send_long_alloc(struct rs_thread *t, uint6
 static __attribute__((noinline)) bool send_long_free(struct rs_thread *t, uint64_t address, uint32_t number,
                                                      uint32_t flags)
 {
-    struct rs_record_free *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
+    struct rs_wire_free *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
 
     if (!r)
         return false;
-    *r = (struct rs_record_free){
+    *r = (struct rs_wire_free){
         .word = RS_RECORD(RS_RECORD_FREE, sizeof(*r)), .number = number, .address = address, .flags = flags};
     rs_stream_publish(&t->stream);
     return true;
@@ -661,7 +661,7 @@ void rs_record_free(const void *block, uint64_t sp)
 void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes, uint64_t pc, uint64_t sp, uint64_t fp)
 {
     struct rs_thread *t = enter(sp);
-    struct rs_record_outside *r;
+    struct rs_wire_outside *r;
     uint32_t node;
 
     if (!t)
@@ -669,11 +669,11 @@ void rs_record_outside(enum rs_outside kind, const void *address, int64_t bytes,
     node = rs_stack_node(&t->stack, pc, sp, fp);
     r = rs_stream_reserve(&t->stream, sizeof(*r), false);
     if (r) {
-        *r = (struct rs_record_outside){.word = RS_RECORD(RS_RECORD_OUTSIDE, sizeof(*r)),
-                                        .node = node,
-                                        .kind = kind,
-                                        .address = (uintptr_t)address,
-                                        .bytes = bytes};
+        *r = (struct rs_wire_outside){.word = RS_RECORD(RS_RECORD_OUTSIDE, sizeof(*r)),
+                                      .node = node,
+                                      .kind = kind,
+                                      .address = (uintptr_t)address,
+                                      .bytes = bytes};
         rs_stream_publish(&t->stream);
     }
     leave(t);

@@ -4,8 +4,8 @@
  * walks the interrupted stack. What most unprivileged users get (perf_event_paranoid 3 on Debian, containers).
  *
  * The kernel looks at CPU timers at its ticks, so the real rate is at most CONFIG_HZ; a sample stands for the periods
- * that went by, 1 + si_overrun of them, and the weights add up to the CPU time. The first period of a thread is a random
- * part of one: many short threads would otherwise lose half a period each.
+ * that went by, 1 + si_overrun of them, and the weights add up to the CPU time. The first period of a thread is a
+ * random part of one: many short threads would otherwise lose half a period each.
  *
  * Threads get their timer from a pthread_create() hook, before their function runs (it is then tail-called: no frame of
  * ours stays below it), and forked children from pthread_atfork(). Threads made by a bare clone() have no thread-local
@@ -14,8 +14,8 @@
  *
  * The signal is a real-time one that nobody handles, from SIGRTMAX down, not SIGPROF: programs with a profiler of their
  * own keep theirs. It is left out of every mask that the program sets, and the program is told that it is unhandled;
- * setting it to default or ignored, as daemons and shells do with all signals, is taken as done. Should the program want
- * to handle it, the timers go first and the signal is the program's.
+ * setting it to default or ignored, as daemons and shells do with all signals, is taken as done. Should the program
+ * want to handle it, the timers go first and the signal is the program's.
  *
  * What the program may notice: a system call that sleeps and cannot be restarted (nanosleep, poll, select, epoll_wait)
  * may return EINTR when a tick of its thread's CPU time ends while it goes to sleep.
@@ -46,7 +46,7 @@ HOOK int sigaction(int signo, const struct sigaction *act, struct sigaction *old
 HOOK sighandler_t signal(int signo, sighandler_t handler);
 
 enum {
-    CANDIDATES = 16,        /* signals to try, from SIGRTMAX down */
+    CANDIDATES = 16,         /* signals to try, from SIGRTMAX down */
     IDLE_PERIOD_US = 1000000 /* while the CLI does not answer */
 };
 
@@ -57,7 +57,7 @@ struct timer_thread {
     _Atomic uint32_t armed; /* `timer` exists */
     int32_t timer;
     uint32_t tid;
-    uint32_t period_us; /* that it runs at */
+    uint32_t period_us;          /* that it runs at */
     uint64_t stack_lo, stack_hi; /* of the thread's own stack */
     struct rs_stream stream;
     struct rs_stack stack; /* its nodes, modules and rules; it keeps no previous stack */
@@ -86,8 +86,10 @@ static void look_up_all(void)
         void *slot;
         const char *name;
     } functions[] = {
-        {&real_pthread_create, "pthread_create"}, {&real_pthread_sigmask, "pthread_sigmask"},
-        {&real_sigprocmask, "sigprocmask"},       {&real_sigaction, "sigaction"},
+        {&real_pthread_create, "pthread_create"},
+        {&real_pthread_sigmask, "pthread_sigmask"},
+        {&real_sigprocmask, "sigprocmask"},
+        {&real_sigaction, "sigaction"},
         {&real_signal, "signal"},
     };
     int saved = errno;
@@ -113,8 +115,9 @@ static struct rs_full_regs full_regs(const mcontext_t *mc)
     full.reg[RS_REG_SP] = mc->sp;
     full.reg[RS_REG_PC] = mc->pc;
 #else
-    static const uint8_t greg[RS_REGS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-                                          REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    static const uint8_t greg[RS_REGS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+                                          REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                          REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
 
     for (unsigned reg = 0; reg < RS_REGS; reg++)
         full.reg[reg] = (uint64_t)mc->gregs[greg[reg]];
@@ -179,16 +182,16 @@ static void note_sample(struct timer_thread *t, const ucontext_t *uc, uint32_t p
 {
     uint32_t node, period_us = t->period_us;
     enum rs_stop why = walk(t, uc, &node);
-    struct rs_record_sample *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
+    struct rs_wire_sample *r = rs_stream_reserve(&t->stream, sizeof(*r), false);
 
     if (!r)
         return;
-    *r = (struct rs_record_sample){.word = RS_RECORD(RS_RECORD_SAMPLE, sizeof(*r)),
-                                   .node = node,
-                                   .periods = periods,
-                                   .period_us = period_us,
-                                   .stop = why,
-                                   .clock_ns = rs_clock_mono_ns()};
+    *r = (struct rs_wire_sample){.word = RS_RECORD(RS_RECORD_SAMPLE, sizeof(*r)),
+                                 .node = node,
+                                 .periods = periods,
+                                 .period_us = period_us,
+                                 .stop = why,
+                                 .clock_ns = rs_clock_mono_ns()};
     rs_stream_commit(&t->stream);
 }
 
@@ -422,8 +425,8 @@ static void in_forked_child(void)
 }
 
 /*
- * pthread_atfork() is no function of glibc's libc.so but one that is linked into us, and calls a name that musl lacks: one
- * strong reference to that, and a musl program under us would not start. musl has the function itself.
+ * pthread_atfork() is no function of glibc's libc.so but one that is linked into us, and calls a name that musl lacks:
+ * one strong reference to that, and a musl program under us would not start. musl has the function itself.
  */
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
     __attribute__((weak));

@@ -66,7 +66,7 @@ static void put_free(struct frame *f, uint64_t address, uint32_t number)
 
 static void put_node(struct frame *f, uint32_t node, uint32_t parent, uint64_t address)
 {
-    struct rs_record_node r = {RS_RECORD(RS_RECORD_NODE, sizeof(r)), node, parent, 0, address};
+    struct rs_wire_node r = {RS_RECORD(RS_RECORD_NODE, sizeof(r)), node, parent, 0, address};
 
     put(f, &r, sizeof(r));
 }
@@ -121,8 +121,8 @@ END_TEST
 
 START_TEST(long_events_and_unknown_records_are_read_and_skipped)
 {
-    struct rs_record_alloc a = {RS_RECORD(RS_RECORD_ALLOC, sizeof(a)), 1, 5, 0, 0x555, 1ull << 33};
-    struct rs_record_free b = {RS_RECORD(RS_RECORD_FREE, sizeof(b)), 6, 0x555, 0};
+    struct rs_wire_alloc a = {RS_RECORD(RS_RECORD_ALLOC, sizeof(a)), 1, 5, 0, 0x555, 1ull << 33};
+    struct rs_wire_free b = {RS_RECORD(RS_RECORD_FREE, sizeof(b)), 6, 0x555, 0};
     uint32_t unknown[4] = {RS_RECORD(250, 16), 1, 2, 3};
     struct frame f;
 

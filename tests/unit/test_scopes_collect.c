@@ -29,7 +29,7 @@ static void site(int32_t process, uint32_t id, const char *name)
 {
     char bytes[256] = {0};
     uint32_t len = (uint32_t)strlen(name);
-    struct rs_record_site r = {RS_RECORD(RS_RECORD_SITE, sizeof(r) + len), id, 7, 0, len, 0};
+    struct rs_wire_site r = {RS_RECORD(RS_RECORD_SITE, sizeof(r) + len), id, 7, 0, len, 0};
 
     memcpy(bytes, &r, sizeof(r));
     memcpy(bytes + sizeof(r), name, len);
@@ -38,14 +38,14 @@ static void site(int32_t process, uint32_t id, const char *name)
 
 static void path(int32_t process, uint32_t id, uint32_t parent, uint32_t of_site)
 {
-    struct rs_record_path r = {RS_RECORD(RS_RECORD_PATH, sizeof(r)), id, parent, of_site};
+    struct rs_wire_path r = {RS_RECORD(RS_RECORD_PATH, sizeof(r)), id, parent, of_site};
 
     scopes_record(scopes, process, &r, sizeof(r));
 }
 
 static void stats(int32_t process, uint32_t id, uint64_t calls, uint64_t ticks_each)
 {
-    struct rs_record_path_stats r = {.word = RS_RECORD(RS_RECORD_PATH_STATS, sizeof(r)), .path = id};
+    struct rs_wire_path_stats r = {.word = RS_RECORD(RS_RECORD_PATH_STATS, sizeof(r)), .path = id};
     struct rs_scope_stats s;
 
     rs_scope_stats_init(&s);
@@ -59,7 +59,7 @@ static void stats(int32_t process, uint32_t id, uint64_t calls, uint64_t ticks_e
 
 static void clock_of(int32_t process)
 {
-    struct rs_record_scopes_clock r = {
+    struct rs_wire_scopes_clock r = {
         .word = RS_RECORD(RS_RECORD_SCOPES_CLOCK, sizeof(r)), .ns_per_tick = 0.5, .ticks = 1000, .mono_ns = 3000000000};
 
     scopes_record(scopes, process, &r, sizeof(r));
@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(later_totals_replace_earlier_ones_and_reset_voids_them)
 {
-    struct rs_record_scopes_reset reset = {RS_RECORD(RS_RECORD_SCOPES_RESET, sizeof(reset))};
+    struct rs_wire_scopes_reset reset = {RS_RECORD(RS_RECORD_SCOPES_RESET, sizeof(reset))};
 
     begin();
     site(0, 1, "f");
@@ -127,11 +127,11 @@ END_TEST
 START_TEST(marks_counters_and_texts_go_straight_into_the_session)
 {
     struct {
-        struct rs_record_mark r;
+        struct rs_wire_mark r;
         char name[4];
     } mark = {{RS_RECORD(RS_RECORD_MARK, sizeof(mark)), 0, 1500000000, 0, 4}, "warm"};
     struct {
-        struct rs_record_session_text r;
+        struct rs_wire_session_text r;
         char text[8];
     } tag = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(tag)), RS_WIRE_TAG, 0, 5}, "smoke"};
 
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(cleared_tags_and_labels_go_and_others_stay)
 {
     struct {
-        struct rs_record_session_text r;
+        struct rs_wire_session_text r;
         char text[8];
     } tag = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(tag)), RS_WIRE_TAG, 0, 5}, "smoke"},
       label = {{RS_RECORD(RS_RECORD_SESSION_TEXT, sizeof(label)), RS_WIRE_LABEL, 1, 1}, "ka"},
@@ -194,8 +194,8 @@ static int to_memory(void *ctx, const char *bytes, size_t len)
 
 START_TEST(what_is_written_is_read_back)
 {
-    struct rs_record_path_worst worst = {.word = RS_RECORD(RS_RECORD_PATH_WORST, sizeof(worst)), .path = 1};
-    struct rs_record_path_task task = {.word = RS_RECORD(RS_RECORD_PATH_TASK, sizeof(task)), .path = 1};
+    struct rs_wire_path_worst worst = {.word = RS_RECORD(RS_RECORD_PATH_WORST, sizeof(worst)), .path = 1};
+    struct rs_wire_path_task task = {.word = RS_RECORD(RS_RECORD_PATH_TASK, sizeof(task)), .path = 1};
     struct rustscope_worst one = {900, 4000, 7.5};
     struct rs_scope_task figures = {.started = 3, .completed = 1, .polls = 9, .busy_ticks = 1000};
     struct session *again;

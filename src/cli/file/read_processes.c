@@ -16,7 +16,7 @@ static int read_process(struct session_reader *r, const cJSON *o)
         return reader_broken(r, "processes");
     index = session_add_process(r->s, item_int32(o, "pid", 0), parent, item_uint(o, "start_ns"));
     p = &r->s->processes[index];
-    p->image = (uint32_t)item_uint(o, "image");
+    p->exec_count = (uint32_t)item_uint(o, "image");
     p->object = object;
     p->argc = item_texts(r, o, "argv", &p->argv);
     p->name = item_text(r, o, "name");

@@ -565,7 +565,7 @@ static void write_process(struct writer *w, size_t i)
     rs_json_kv_uint(j, "id", i);
     rs_json_kv_int(j, "pid", p->pid);
     rs_json_kv_uint(j, "start_ns", p->start_ns);
-    rs_json_kv_uint(j, "image", p->image);
+    rs_json_kv_uint(j, "image", p->exec_count);
     rs_json_kv_int(j, "parent", p->parent);
     name_list(w, "argv", p->argv, p->argc);
     kv_name(w, "name", p->name);

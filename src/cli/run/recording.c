@@ -43,8 +43,8 @@ struct recording {
     struct launched child;      /* attached: the pid alone */
     struct loop_watch *program; /* the end of it; NULL when listening */
     struct loop_watch *tick_timer;
-    struct tui *tui;   /* NULL without a live screen */
-    int failed_status; /* of recording_start() */
+    struct tui *tui;       /* NULL without a live screen */
+    int failed_status;     /* of recording_start() */
     struct host_load load; /* when measuring began */
     bool exited;
     unsigned left; /* descendants that ran when it had, or run now */
@@ -355,7 +355,7 @@ static int attach(struct recording *r, struct rs_err *err)
 static void on_timer_sample(void *ctx, const struct channel_origin *origin, const void *record, size_t bytes)
 {
     struct recording *r = ctx;
-    struct rs_record_sample sample;
+    struct rs_wire_sample sample;
 
     if (bytes < sizeof(sample))
         return;

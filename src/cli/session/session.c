@@ -208,7 +208,7 @@ uint32_t session_exec_process(struct session *s, uint32_t index, uint64_t at_ns)
 
     s->processes[index].end_ns = at_ns;
     next = session_add_process(s, old.pid, old.parent, at_ns);
-    s->processes[next].image = old.image + 1;
+    s->processes[next].exec_count = old.exec_count + 1;
     s->processes[next].started = old.started;
     return next;
 }

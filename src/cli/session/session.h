@@ -58,17 +58,18 @@ struct session_meta {
     int exit_code;   /* -1: none */
     int exit_signal; /* 0: none */
     bool redacted;
-    /* While it was recorded, in percent of the whole machine: the CPU that others used, and what its host took. NaN unknown */
+    /* While it was recorded, in percent of the whole machine: the CPU that others used, and what its host took. NaN
+     * unknown */
     double others_cpu_pct, steal_pct;
 };
 
 /* One image: an exec starts a new one under the same pid. */
 struct process {
     int pid;
-    uint64_t started; /* in the system's unit; with the pid, a process's identity. 0: unknown */
-    uint32_t image;   /* 0 for the first image of this pid, then one more for each exec */
-    int32_t parent;   /* index, -1 for the root */
-    string_id *argv;  /* unowned by others; argc may be 0 */
+    uint64_t started;    /* in the system's unit; with the pid, a process's identity. 0: unknown */
+    uint32_t exec_count; /* of this pid before this image: 0 for its first */
+    int32_t parent;      /* index, -1 for the root */
+    string_id *argv;     /* unowned by others; argc may be 0 */
     size_t argc;
     string_id exe;
     string_id name;            /* comm */

@@ -78,7 +78,7 @@ static bool lived(uint64_t start_ns, uint64_t end_ns, uint64_t from_ns, uint64_t
  */
 static bool is_process_of(const struct session *s, const struct process *p, uint64_t from_ns, uint64_t to_ns)
 {
-    if (!lived(p->start_ns, p->end_ns, from_ns, to_ns) || (p->image > 0 && p->start_ns >= from_ns))
+    if (!lived(p->start_ns, p->end_ns, from_ns, to_ns) || (p->exec_count > 0 && p->start_ns >= from_ns))
         return false;
     return p->pid || strings_get(&s->strings, p->name)[0] != '[';
 }

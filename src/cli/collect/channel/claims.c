@@ -42,7 +42,7 @@ static int32_t record_before(const struct claim *c)
         int32_t record = c->images[i]->process;
 
         if (c->images[i] != c->image && c->images[i]->announced && record >= 0 && same_kind(c->images[i], c->image) &&
-            is_of_process(&all[record], c->image) && (before < 0 || all[record].image > all[before].image))
+            is_of_process(&all[record], c->image) && (before < 0 || all[record].exec_count > all[before].exec_count))
             before = record;
     }
     return before;
@@ -74,11 +74,12 @@ static int32_t find(const struct claim *c, int32_t before)
     for (size_t i = 0; i < s->process_count; i++) {
         const struct process *p = &s->processes[i];
 
-        if (!is_of_process(p, c->image) || (before >= 0 && p->image <= s->processes[before].image) || is_taken(c, i))
+        if (!is_of_process(p, c->image) || (before >= 0 && p->exec_count <= s->processes[before].exec_count) ||
+            is_taken(c, i))
             continue;
         if (p->exe && c->image->exe && *c->image->exe && !same_program(strings_get(&s->strings, p->exe), c->image->exe))
             continue;
-        if (found < 0 || p->image < s->processes[found].image)
+        if (found < 0 || p->exec_count < s->processes[found].exec_count)
             found = (int32_t)i;
     }
     return found;
@@ -97,15 +98,15 @@ static int32_t any_record(const struct claim *c)
 static int32_t insert(const struct claim *c, int32_t before, uint64_t at_ns)
 {
     struct session *s = c->s;
-    const uint32_t number = before < 0 ? 0 : s->processes[before].image + 1;
+    const uint32_t number = before < 0 ? 0 : s->processes[before].exec_count + 1;
     const int32_t parent = s->processes[any_record(c)].parent;
     uint32_t record;
 
     for (size_t i = 0; i < s->process_count; i++)
-        if (is_of_process(&s->processes[i], c->image) && s->processes[i].image >= number)
-            s->processes[i].image++;
+        if (is_of_process(&s->processes[i], c->image) && s->processes[i].exec_count >= number)
+            s->processes[i].exec_count++;
     record = session_add_process(s, (int)c->image->pid, parent, at_ns);
-    s->processes[record].image = number;
+    s->processes[record].exec_count = number;
     return (int32_t)record;
 }
 

@@ -75,7 +75,7 @@ static void apply_batch(struct reader *r, const struct stream *s, const struct e
 
 static void take_outside(struct reader *r, struct image *image, const char *bytes, size_t len)
 {
-    struct rs_record_outside record;
+    struct rs_wire_outside record;
     uint64_t size, before = image->outside_bytes;
 
     if (len < sizeof(record))
@@ -96,7 +96,7 @@ static void take_outside(struct reader *r, struct image *image, const char *byte
 
 static void take_counts(struct stream *s, const char *bytes, size_t len)
 {
-    struct rs_record_counts record;
+    struct rs_wire_counts record;
     struct heap *heap = &s->image->heap;
 
     if (len < sizeof(record))
@@ -157,8 +157,8 @@ static void take_record(struct reader *r, struct stream *s, unsigned kind, const
 static bool take_long_event(struct reader *r, struct stream *s, unsigned kind, const char *bytes, size_t len,
                             struct event *e)
 {
-    struct rs_record_alloc alloc;
-    struct rs_record_free free_;
+    struct rs_wire_alloc alloc;
+    struct rs_wire_free free_;
 
     if (kind == RS_RECORD_ALLOC && len >= sizeof(alloc)) {
         memcpy(&alloc, bytes, sizeof(alloc));

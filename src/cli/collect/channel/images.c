@@ -284,7 +284,7 @@ static void end_predecessors(struct reader *r, const struct image *image)
 void image_take_hello(struct reader *r, struct stream *s, const char *bytes, size_t len)
 {
     struct image *image = s->image;
-    struct rs_record_hello hello;
+    struct rs_wire_hello hello;
 
     if (len < sizeof(hello) || image->greeted)
         return;
@@ -312,7 +312,7 @@ void image_take_hello(struct reader *r, struct stream *s, const char *bytes, siz
 
 void image_take_module(struct image *image, const char *bytes, size_t len)
 {
-    struct rs_record_module record;
+    struct rs_wire_module record;
     struct image_module *m;
 
     if (len < sizeof(record))
@@ -335,7 +335,7 @@ void image_take_module(struct image *image, const char *bytes, size_t len)
 
 void image_take_node(struct reader *r, struct image *image, const char *bytes, size_t len)
 {
-    struct rs_record_node record;
+    struct rs_wire_node record;
 
     if (len < sizeof(record))
         return;

@@ -41,7 +41,7 @@ struct image {
     size_t site_count, site_cap;
     struct path *paths; /* [0] is the root */
     size_t path_count, path_cap;
-    struct rs_record_scopes_clock clock;
+    struct rs_wire_scopes_clock clock;
     bool clock_known;
 };
 
@@ -122,7 +122,7 @@ static bool fits(size_t bytes, size_t size, uint64_t more)
 
 static bool take_site(struct scopes *scopes, struct image *image, const char *record, size_t bytes)
 {
-    struct rs_record_site r;
+    struct rs_wire_site r;
     const char *text = record + sizeof(r);
 
     if (!fits(bytes, sizeof(r), 0))
@@ -143,7 +143,7 @@ static bool take_site(struct scopes *scopes, struct image *image, const char *re
 
 static bool take_path(struct scopes *scopes, struct image *image, const char *record, size_t bytes)
 {
-    struct rs_record_path r;
+    struct rs_wire_path r;
 
     if (!fits(bytes, sizeof(r), 0))
         return false;
@@ -226,7 +226,7 @@ static bool take_figures(struct scopes *scopes, const struct image *image, unsig
 
 static bool take_clock(struct image *image, const char *record, size_t bytes)
 {
-    struct rs_record_scopes_clock r;
+    struct rs_wire_scopes_clock r;
 
     if (bytes < sizeof(r))
         return false;
@@ -241,7 +241,7 @@ static bool take_clock(struct image *image, const char *record, size_t bytes)
 static bool take_mark(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
 {
     struct session *s = scopes->s;
-    struct rs_record_mark r;
+    struct rs_wire_mark r;
     uint64_t at_ns;
     string_id name;
     uint32_t event;
@@ -343,7 +343,7 @@ static void forget_told(struct scopes *scopes, int32_t process)
 static bool take_text(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
 {
     struct strings *strings = &scopes->s->strings;
-    struct rs_record_session_text r;
+    struct rs_wire_session_text r;
     string_id key, value;
 
     if (!fits(bytes, sizeof(r), 0))
@@ -375,7 +375,7 @@ static bool are_times(const double *ns, size_t count)
 
 static bool take_benchmark(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
 {
-    struct rs_record_benchmark r;
+    struct rs_wire_benchmark r;
     struct rs_bench_counts counts;
     struct session_benchmark *b;
 
@@ -399,7 +399,7 @@ static bool take_benchmark(struct scopes *scopes, const struct image *image, con
 static bool take_benchmark_samples(struct scopes *scopes, const struct image *image, const char *record, size_t bytes)
 {
     struct session_benchmarks *all = &scopes->s->benchmarks;
-    struct rs_record_benchmark_samples r;
+    struct rs_wire_benchmark_samples r;
     struct session_benchmark *b = NULL;
     size_t count;
 
@@ -561,7 +561,7 @@ static uint64_t whole_ns(double ns)
 static struct scope_call in_session_ns(const struct session *s, const struct image *image,
                                        const struct rustscope_worst *w)
 {
-    const struct rs_record_scopes_clock *c = &image->clock;
+    const struct rs_wire_scopes_clock *c = &image->clock;
     double mono_ns = (double)c->mono_ns + (double)(int64_t)(w->end_ticks - c->ticks) * c->ns_per_tick;
 
     return (struct scope_call){session_at(s, whole_ns(mono_ns)), whole_ns((double)w->ticks * c->ns_per_tick),
@@ -682,7 +682,7 @@ static void add_clock(struct session_scopes *out, const struct image *image)
 {
     static const char *const clocks[] = {"tsc", "cntvct", "clock_gettime"};
     static const char *const modes[] = {"default", "precise", "sampled", "count"};
-    const struct rs_record_scopes_clock *c = &image->clock;
+    const struct rs_wire_scopes_clock *c = &image->clock;
 
     out->clocks = xreallocarray(out->clocks, out->clock_count + 1, sizeof(*out->clocks));
     out->clocks[out->clock_count++] =

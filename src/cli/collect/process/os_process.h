@@ -41,7 +41,7 @@ struct os_stat {
     unsigned threads;
     uint64_t children_ns; /* CPU of waited-for children and of theirs, in coarse steps, never too much */
     uint64_t start;       /* when it began, in the system's unit (os_start_now()): with the pid, its identity */
-    uint64_t image;       /* another value after every exec; 0 unknown */
+    uint64_t image_id;    /* another value after every exec; 0 unknown */
 };
 bool os_process_stat(const struct os_process *process, struct os_stat *stat);
 

@@ -164,7 +164,7 @@ bool os_process_stat(const struct os_process *process, struct os_stat *out)
         .threads = stat.num_threads,
         .children_ns = (stat.cutime_ticks + stat.cstime_ticks) * process->tick_ns,
         .start = stat.starttime_ticks,
-        .image = stat.startstack,
+        .image_id = stat.startstack,
     };
     len = stat.comm_len < sizeof(out->name) ? stat.comm_len : sizeof(out->name) - 1;
     memcpy(out->name, stat.comm, len);

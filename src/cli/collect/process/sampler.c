@@ -44,10 +44,10 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns)
 
     if (!watched_read_inherited(sampler, at, &stat, now_ns))
         return;
-    if (stat.image && w->image && stat.image != w->image)
+    if (stat.image_id && w->image_id && stat.image_id != w->image_id)
         watched_new_image(sampler, w, &stat, now_ns);
     if (!stat.ended)
-        w->image = stat.image;
+        w->image_id = stat.image_id;
     sampler->switches += threads_read(sampler, w, &stat);
     if (stat.ended) { /* it has closed everything, and that is no reading */
         w->open_fds = -1;
@@ -291,7 +291,7 @@ void sampler_execed(struct sampler *sampler, pid_t pid, uint64_t mono_ns)
     struct os_stat stat;
 
     /* A zombie has no image any more. */
-    if (w && w->os && os_process_stat(w->os, &stat) && stat.image && stat.image != w->image)
+    if (w && w->os && os_process_stat(w->os, &stat) && stat.image_id && stat.image_id != w->image_id)
         watched_new_image(sampler, w, &stat, mono_ns);
 }
 
@@ -299,7 +299,7 @@ void sampler_is_now(struct sampler *sampler, pid_t pid, uint32_t index)
 {
     struct watched *w = watched_find(sampler, pid);
 
-    if (w && sampler->session->processes[index].image > sampler->session->processes[w->index].image)
+    if (w && sampler->session->processes[index].exec_count > sampler->session->processes[w->index].exec_count)
         watched_move_to(sampler, w, index, rs_clock_mono_ns());
 }
 

@@ -314,7 +314,7 @@ static int32_t watch(struct sampler *sampler, pid_t pid, pid_t parent, enum samp
     w.index = record_of(sampler->session, pid, known ? (int32_t)known->index : parent_record(sampler, parent, now_ns),
                         &stat, now_ns);
     describe_image(sampler->session, &w, &stat);
-    w.image = stat.image;
+    w.image_id = stat.image_id;
     w.threads = stat.threads;
     if (origin == SAMPLER_ATTACHED)
         sampler->early = os_start_now();
@@ -383,7 +383,7 @@ void watched_new_image(struct sampler *sampler, struct watched *w, const struct 
     struct session *s = sampler->session;
 
     watched_move_to(sampler, w, session_exec_process(s, w->index, session_at(s, now_ns)), now_ns);
-    w->image = stat->image;
+    w->image_id = stat->image_id;
     describe_image(s, w, stat);
 }
 

@@ -44,7 +44,7 @@ struct watched {
     bool ran;   /* since the last slow pass */
     bool ended; /* a zombie, which has been read for the last time */
     uint64_t anon_bytes, rss_bytes;
-    uint64_t image;
+    uint64_t image_id;
     unsigned threads;
     int64_t open_fds;
     struct reaped io[2]; /* bytes read and written */

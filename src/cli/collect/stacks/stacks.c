@@ -190,7 +190,7 @@ void stacks_settle(struct stacks *stacks, uint64_t now_ns)
 void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t thread, int32_t node, const void *record,
                          size_t bytes)
 {
-    struct rs_record_sample sample;
+    struct rs_wire_sample sample;
     struct session *s;
     int64_t values[CPU_ROW_SAMPLES + 1];
     uint64_t us;

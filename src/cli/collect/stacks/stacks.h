@@ -58,7 +58,7 @@ void stacks_tick(struct stacks *stacks, uint64_t now_ns);
 void stacks_settle(struct stacks *stacks, uint64_t now_ns);
 
 /*
- * A record of the timer (struct rs_record_sample, BYTES long) of THREAD and PROCESS of the session; NODE is where it
+ * A record of the timer (struct rs_wire_sample, BYTES long) of THREAD and PROCESS of the session; NODE is where it
  * was in the session's call tree, CALLTREE_NO_NODE unknown.
  */
 void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t thread, int32_t node, const void *record,

@@ -1,7 +1,7 @@
 # bash completion for rustscope
 _rustscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=record word i
-    local commands="record report bench compare view doctor listen"
+    local commands="record report bench compare export view doctor listen"
 
     # Behind -- stands a program with arguments of its own.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -50,8 +50,16 @@ _rustscope() {
         COMPREPLY=($(compgen -W "any minor moderate critical none" -- "$cur"))
         return
         ;;
-    report:--metric)
+    report:--metric | export:--metric | export:-m)
         COMPREPLY=($(compgen -W "cpu off-cpu alloc count peak leaked" -- "$cur"))
+        return
+        ;;
+    export:--format | export:-f)
+        COMPREPLY=($(compgen -W "folded speedscope" -- "$cur"))
+        return
+        ;;
+    export:--output | export:-o)
+        COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
     report:--sort)
@@ -70,7 +78,7 @@ _rustscope() {
     record:-d | listen:-d | record:-r | record:-F | record:--duration | listen:--duration | record:--rate | record:--stack-rate | record:--delay | \
         record:--stack-size | record:--spike-mem | record:--spike-cpu | record:--name | record:--tag | record:--label | \
         listen:--name | listen:--tag | listen:--label | report:--window | report:--top | report:--process | report:--thread | report:--callers | \
-        report:--callees | view:--port | compare:--threshold | compare:--floor | \
+        report:--callees | export:--window | export:--thread | export:--process | export:--max-samples | view:--port | compare:--threshold | compare:--floor | \
         compare:--only | compare:--top | compare:--window)
         return
         ;;
@@ -99,6 +107,10 @@ _rustscope() {
     compare)
         COMPREPLY=($(compgen -W "--base --new --threshold --floor --metric --only --fail-on --window --only-my-code --top --markdown
             --json --github --help" -- "$cur") $(compgen -f -- "$cur"))
+        ;;
+    export)
+        COMPREPLY=($(compgen -W "--format --output --metric --window --thread --process --only-my-code --max-samples
+            --help" -- "$cur") $(compgen -f -- "$cur"))
         ;;
     view)
         COMPREPLY=($(compgen -W "--port --no-open --help" -- "$cur") $(compgen -f -- "$cur"))

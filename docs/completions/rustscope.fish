@@ -1,10 +1,11 @@
 # fish completion for rustscope
-set -l recording "not __fish_seen_subcommand_from report bench compare view doctor listen"
+set -l recording "not __fish_seen_subcommand_from report bench compare export view doctor listen"
 
 complete -c rustscope -n "__fish_is_first_arg" -a record -d 'Run and profile a program'
 complete -c rustscope -n "__fish_is_first_arg" -a report -d 'Print the summary of a session'
 complete -c rustscope -n "__fish_is_first_arg" -a bench -d 'Time commands; judge one against another'
 complete -c rustscope -n "__fish_is_first_arg" -a compare -d 'What got slower or bigger, and who did it'
+complete -c rustscope -n "__fish_is_first_arg" -a export -d 'Write the call stacks for another tool'
 complete -c rustscope -n "__fish_is_first_arg" -a view -d 'Open sessions in the browser'
 complete -c rustscope -n "__fish_is_first_arg" -a doctor -d 'What works on this machine'
 complete -c rustscope -n "__fish_is_first_arg" -a listen -d 'Collect from programs that are started elsewhere'
@@ -57,6 +58,14 @@ complete -c rustscope -n "__fish_seen_subcommand_from report" -l thread -x -d 'O
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l callers -x -d 'Who calls it'
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l callees -x -d 'What it calls'
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l json -d 'The answer as data'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -s f -l format -x -a 'folded speedscope' -d 'Format'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -s o -l output -r -F -d 'Where to write'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -s m -l metric -x -a 'cpu off-cpu alloc count peak leaked' -d 'What is summed'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -l window -x -d 'Only that part: FROM..TO'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -l thread -x -d 'Only that thread: tid or name'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -l process -x -d 'Only that process: pid or name'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -l only-my-code -d 'No frames of other code'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -l max-samples -x -d 'Fold the lightest stacks'
 complete -c rustscope -n "__fish_seen_subcommand_from view" -l port -x -d 'Listen on that port'
 complete -c rustscope -n "__fish_seen_subcommand_from view" -l no-open -d 'Open no browser'
 complete -c rustscope -n "__fish_seen_subcommand_from compare" -l base -r -F -d 'Sessions of the old program'

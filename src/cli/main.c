@@ -16,6 +16,7 @@ static const struct command {
     {"view", cmd_view, "open sessions in the browser, offline, on this machine only"},
     {"report", cmd_report, "print the summary of a session"},
     {"compare", cmd_compare, "what got slower or bigger between two sides of runs; a gate for CI"},
+    {"export", cmd_export, "write the call stacks of a session for another tool"},
     {"doctor", cmd_doctor, "what works on this machine, and how to get the rest"},
     {"listen", cmd_listen, "collect from programs that are started elsewhere"},
 };

@@ -34,12 +34,6 @@ bool answer_metric_is_time(enum answer_metric metric)
 
 /* ---- functions: frames of one name and crate ---- */
 
-struct functions {
-    uint32_t *of_frame; /* by frame: its function */
-    uint32_t *frame;    /* by function: the frame that stands for it */
-    size_t count;
-};
-
 static const struct calltree *sorting_tree; /* qsort has no context; analysis runs on one thread */
 
 static uint64_t key_of(const struct calltree *tree, uint32_t index)
@@ -59,12 +53,12 @@ static int compare_frames(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void functions_init(struct functions *f, const struct calltree *tree)
+void answer_functions_init(struct answer_functions *f, const struct calltree *tree)
 {
     uint32_t *order = xcalloc(tree->frame_count + 1, sizeof(*order));
 
-    *f = (struct functions){.of_frame = xcalloc(tree->frame_count + 1, sizeof(uint32_t)),
-                            .frame = xcalloc(tree->frame_count + 1, sizeof(uint32_t))};
+    *f = (struct answer_functions){.of_frame = xcalloc(tree->frame_count + 1, sizeof(uint32_t)),
+                                   .frame = xcalloc(tree->frame_count + 1, sizeof(uint32_t))};
     for (uint32_t i = 0; i < tree->frame_count; i++)
         order[i] = i;
     sorting_tree = tree;
@@ -77,7 +71,7 @@ static void functions_init(struct functions *f, const struct calltree *tree)
     free(order);
 }
 
-static void functions_release(struct functions *f)
+void answer_functions_release(struct answer_functions *f)
 {
     free(f->of_frame);
     free(f->frame);
@@ -122,8 +116,26 @@ static bool is_thread(const struct session *s, const char *wanted)
     return false;
 }
 
+struct sample_list {
+    struct answer_sample *samples;
+    size_t count, cap;
+};
+
+static void add_sample(struct sample_list *list, struct answer_sample sample)
+{
+    if (!sample.amount && !sample.count)
+        return;
+    GROW(list->samples, list->count + 1, list->cap);
+    list->samples[list->count++] = sample;
+}
+
+static uint64_t part_of(int64_t value, double share)
+{
+    return value > 0 ? (uint64_t)llround((double)value * share) : 0;
+}
+
 static void add_rows(const struct session *s, const struct question *q, const struct rows *rows, unsigned value,
-                     uint64_t *amounts)
+                     unsigned count, struct sample_list *list)
 {
     bool *is_ours = xcalloc(s->tree.node_count + 1, sizeof(*is_ours));
 
@@ -131,32 +143,47 @@ static void add_rows(const struct session *s, const struct question *q, const st
         window_mark_ours(s, is_ours);
     for (size_t row = 0; row < rows->count; row++) {
         double share = window_share(rows, rows->bucket[row], &q->window);
-        uint32_t node = rows->key[row];
+        uint32_t node = rows->key[row], thread = rows->key2[row];
 
-        if (share > 0 && node < s->tree.node_count && !is_ours[node] && thread_is_meant(s, q, rows->key2[row]))
-            amounts[node] += (uint64_t)llround((double)rows->value[value][row] * share);
+        if (share > 0 && node < s->tree.node_count && !is_ours[node] && thread_is_meant(s, q, thread))
+            add_sample(list,
+                       (struct answer_sample){.node = node,
+                                              .thread = thread < s->thread_count ? (int64_t)thread : ANSWER_NO_THREAD,
+                                              .amount = part_of(rows->value[value][row], share),
+                                              .count = part_of(rows->value[count][row], share)});
     }
     free(is_ours);
 }
 
-static void add_stats(const struct session *s, enum answer_metric metric, uint64_t *amounts)
+static void add_stats(const struct session *s, enum answer_metric metric, struct sample_list *list)
 {
     for (size_t i = 0; i < s->allocations.stats_count; i++) {
-        const struct alloc_stats *stats = &s->allocations.stats[i];
+        const struct alloc_stats *a = &s->allocations.stats[i];
+        const struct {
+            uint64_t amount, count;
+        } of[ANSWER_METRICS] = {[ANSWER_ALLOC] = {a->bytes, a->count},
+                                [ANSWER_COUNT] = {a->count, a->count},
+                                [ANSWER_PEAK] = {a->peak_bytes, 0},
+                                [ANSWER_LEAKED] = {a->leaked_bytes, a->leaked_count}};
 
-        if (stats->node >= 0 && (size_t)stats->node < s->tree.node_count)
-            amounts[stats->node] += metric == ANSWER_ALLOC   ? stats->bytes
-                                    : metric == ANSWER_COUNT ? stats->count
-                                    : metric == ANSWER_PEAK  ? stats->peak_bytes
-                                                             : stats->leaked_bytes;
+        if (a->node >= 0 && (size_t)a->node < s->tree.node_count)
+            add_sample(
+                list, (struct answer_sample){(uint32_t)a->node, ANSWER_NO_THREAD, of[metric].amount, of[metric].count});
     }
 }
 
-/* By node; the caller's. NULL with a sentence when the session cannot tell. */
-static uint64_t *amounts_of(const struct session *s, const struct question *q, struct rs_err *err)
+bool answer_metric_is_measured(const struct session *s, enum answer_metric metric)
+{
+    if (metric == ANSWER_CPU)
+        return s->cpu_rows.count;
+    return metric == ANSWER_OFF_CPU ? s->offcpu_rows.count : s->allocations.measured;
+}
+
+struct answer_sample *answer_samples(const struct session *s, const struct question *q, size_t *count,
+                                     struct rs_err *err)
 {
     bool part = q->process || q->thread || q->window.from_ns || q->window.to_ns != UINT64_MAX;
-    uint64_t *amounts;
+    struct sample_list list = {0};
 
     if (q->process && !is_process(s, q->process))
         return rs_err_set(err, -EINVAL, "no process of this session is \"%s\", by pid or by name", q->process), NULL;
@@ -172,15 +199,33 @@ static uint64_t *amounts_of(const struct session *s, const struct question *q, s
                           "and --thread",
                           metric_names[q->metric]),
                NULL;
-    amounts = xcalloc(s->tree.node_count + 1, sizeof(*amounts));
+    GROW(list.samples, 1, list.cap);
     if (q->metric == ANSWER_CPU)
-        add_rows(s, q, &s->cpu_rows, CPU_ROW_WEIGHT_US, amounts);
+        add_rows(s, q, &s->cpu_rows, CPU_ROW_WEIGHT_US, CPU_ROW_SAMPLES, &list);
     else if (q->metric == ANSWER_OFF_CPU)
-        add_rows(s, q, &s->offcpu_rows, OFFCPU_ROW_WAIT_US, amounts);
+        add_rows(s, q, &s->offcpu_rows, OFFCPU_ROW_WAIT_US, OFFCPU_ROW_COUNT, &list);
     else if (part)
-        add_rows(s, q, &s->alloc_rows, q->metric == ANSWER_ALLOC ? ALLOC_ROW_BYTES : ALLOC_ROW_COUNT, amounts);
+        add_rows(s, q, &s->alloc_rows, q->metric == ANSWER_ALLOC ? ALLOC_ROW_BYTES : ALLOC_ROW_COUNT, ALLOC_ROW_COUNT,
+                 &list);
     else
-        add_stats(s, q->metric, amounts);
+        add_stats(s, q->metric, &list);
+    *count = list.count;
+    return list.samples;
+}
+
+/* By node; the caller's. NULL with a sentence when the session cannot tell. */
+static uint64_t *amounts_of(const struct session *s, const struct question *q, struct rs_err *err)
+{
+    size_t count;
+    struct answer_sample *samples = answer_samples(s, q, &count, err);
+    uint64_t *amounts;
+
+    if (!samples)
+        return NULL;
+    amounts = xcalloc(s->tree.node_count + 1, sizeof(*amounts));
+    for (size_t i = 0; i < count; i++)
+        amounts[samples[i].node] += samples[i].amount;
+    free(samples);
     return amounts;
 }
 
@@ -188,7 +233,7 @@ static uint64_t *amounts_of(const struct session *s, const struct question *q, s
 
 struct sums {
     const struct session *s;
-    const struct functions *functions;
+    const struct answer_functions *functions;
     const uint64_t *amounts;
     uint64_t *self, *total; /* by function; one more for what has none */
     uint64_t all;
@@ -257,7 +302,7 @@ static bool name_is(const char *name, const char *text, bool loose)
 }
 
 /* Marks the functions that TEXT means: those of that name, else those whose name holds it. Returns how many. */
-static size_t find_meant(const struct session *s, const struct functions *f, const char *text, bool *meant)
+static size_t find_meant(const struct session *s, const struct answer_functions *f, const char *text, bool *meant)
 {
     size_t count = 0;
 
@@ -316,7 +361,7 @@ static void take_rows(const struct sums *x, const struct question *q, struct ans
 int answer(const struct session *s, const struct question *q, struct answer *out, struct rs_err *err)
 {
     uint64_t *amounts = amounts_of(s, q, err);
-    struct functions functions;
+    struct answer_functions functions;
     struct sums sums;
     bool *meant;
     int rc = 0;
@@ -324,7 +369,7 @@ int answer(const struct session *s, const struct question *q, struct answer *out
     *out = (struct answer){0};
     if (!amounts)
         return -EINVAL;
-    functions_init(&functions, &s->tree);
+    answer_functions_init(&functions, &s->tree);
     meant = xcalloc(functions.count + 1, sizeof(*meant));
     sums = (struct sums){.s = s,
                          .functions = &functions,
@@ -343,7 +388,7 @@ int answer(const struct session *s, const struct question *q, struct answer *out
         out->all = sums.all;
         take_rows(&sums, q, out);
     }
-    functions_release(&functions);
+    answer_functions_release(&functions);
     free(sums.self);
     free(sums.total);
     free(meant);

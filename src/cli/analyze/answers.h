@@ -57,3 +57,30 @@ bool answer_metric_is_time(enum answer_metric metric);
 /* Returns 0, or -EINVAL (a question that does not fit the session) with a sentence. Release ANSWER after a 0. */
 int answer(const struct session *s, const struct question *question, struct answer *answer, struct rs_err *err);
 void answer_release(struct answer *answer);
+
+/* What one call path of one thread cost. */
+enum { ANSWER_NO_THREAD = -1 };
+struct answer_sample {
+    uint32_t node;
+    int64_t thread;  /* index, ANSWER_NO_THREAD: unknown, or of all */
+    uint64_t amount; /* of the metric */
+    uint64_t count;  /* samples, waits or blocks behind it; 0: unknown */
+};
+
+/* Whether the session has METRIC at all; a recording that took no samples has no CPU time by call path. */
+bool answer_metric_is_measured(const struct session *s, enum answer_metric metric);
+/*
+ * What answer() sums for QUESTION (metric, window, process, thread), in no order; a call path may come more than once.
+ * The caller's to free. NULL with a sentence when the question does not fit the session.
+ */
+struct answer_sample *answer_samples(const struct session *s, const struct question *question, size_t *count,
+                                     struct rs_err *err);
+
+/* Functions: frames of one name and crate. A frame without a name is one of its own. */
+struct answer_functions {
+    uint32_t *of_frame; /* by frame: its function */
+    uint32_t *frame;    /* by function: the frame that stands for it */
+    size_t count;
+};
+void answer_functions_init(struct answer_functions *functions, const struct calltree *tree);
+void answer_functions_release(struct answer_functions *functions);

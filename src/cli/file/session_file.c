@@ -67,14 +67,19 @@ static bool ends_in_gz(const char *path)
     return len > 3 && !strcmp(path + len - 3, ".gz");
 }
 
-static int write_to(struct session *session, struct output *out)
+struct document {
+    document_fn write;
+    void *what;
+};
+
+static int write_to(const struct document *document, struct output *out)
 {
     int rc;
 
     /* 15 bits of window, 16 for the gzip header; level 6, zlib's default. */
     if (out->gzip && deflateInit2(&out->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return -ENOMEM;
-    rc = session_write(session, output_sink, out);
+    rc = document->write(document->what, output_sink, out);
     if (out->gzip) {
         if (!rc)
             rc = deflate_some(out, "", 0, Z_FINISH);
@@ -129,7 +134,7 @@ static void give_to_caller(int fd, const char *existing)
 }
 
 /* Writes to a temporary file beside PATH and renames it; a link is followed, so that it stays a link. */
-static int write_replacing(struct session *session, const char *path, struct output *out)
+static int write_replacing(const struct document *document, const char *path, struct output *out)
 {
     char *real = realpath(path, NULL);
     char *temporary = xasprintf("%s.XXXXXX", real ? real : path);
@@ -142,7 +147,7 @@ static int write_replacing(struct session *session, const char *path, struct out
         rc = -errno;
         goto out;
     }
-    rc = write_to(session, out);
+    rc = write_to(document, out);
     if (!rc && fchmod(out->fd, 0666 & ~mask) < 0)
         rc = -errno;
     give_to_caller(out->fd, real);
@@ -158,7 +163,7 @@ out:
     return rc;
 }
 
-static int write_straight(struct session *session, const char *path, struct output *out)
+static int write_straight(const struct document *document, const char *path, struct output *out)
 {
     int rc;
 
@@ -170,20 +175,31 @@ static int write_straight(struct session *session, const char *path, struct outp
     if (out->fd < 0)
         return -errno;
     fcntl(out->fd, F_SETFL, fcntl(out->fd, F_GETFL) & ~O_NONBLOCK);
-    rc = write_to(session, out);
+    rc = write_to(document, out);
     if (close(out->fd) < 0 && !rc)
         rc = -errno;
     return rc;
 }
 
-int session_write_file(struct session *session, const char *path, uint64_t *bytes, struct rs_err *err)
+int document_write_file(const char *path, bool gzip, document_fn write, void *what, uint64_t *bytes, struct rs_err *err)
 {
-    struct output out = {.fd = -1, .gzip = ends_in_gz(path)};
-    int rc = strcmp(path, "-") && is_replaceable(path) ? write_replacing(session, path, &out)
-                                                       : write_straight(session, path, &out);
+    const struct document document = {write, what};
+    struct output out = {.fd = -1, .gzip = gzip};
+    int rc = strcmp(path, "-") && is_replaceable(path) ? write_replacing(&document, path, &out)
+                                                       : write_straight(&document, path, &out);
 
     *bytes = out.bytes;
     return rc ? cannot_write(err, rc, path) : 0;
+}
+
+static int write_session(void *session, rs_json_sink sink, void *ctx)
+{
+    return session_write(session, sink, ctx);
+}
+
+int session_write_file(struct session *session, const char *path, uint64_t *bytes, struct rs_err *err)
+{
+    return document_write_file(path, ends_in_gz(path), write_session, session, bytes, err);
 }
 
 int session_check_output(const char *path, struct rs_err *err)

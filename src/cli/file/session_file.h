@@ -18,6 +18,13 @@ enum { SESSION_SCHEMA_VERSION = 4 };
 /* Writes SESSION as one JSON document. Returns 0 or the sink's negative errno. The session is only put in order. */
 int session_write(struct session *session, rs_json_sink sink, void *ctx);
 
+/* Hands the document WHAT to SINK, piece by piece. Returns 0 or a negative errno. */
+typedef int (*document_fn)(void *what, rs_json_sink sink, void *ctx);
+
+/* Writes any document the way session_write_file() writes a session, gzipped when GZIP. */
+int document_write_file(const char *path, bool gzip, document_fn write, void *what, uint64_t *bytes,
+                        struct rs_err *err);
+
 /*
  * Writes SESSION to PATH; gzipped when PATH ends in .gz. A regular file is replaced at once by a complete one (a
  * temporary file beside it, renamed), so that an old report survives a failure; "-" is stdout; devices and FIFOs are

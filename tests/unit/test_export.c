@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "convert/export.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "suite.h"
+
+static const uint64_t SECOND = 1000000000;
+
+static struct session *s;
+static uint32_t first, second;
+
+struct text {
+    char *bytes;
+    size_t len, cap;
+};
+
+static int take(void *ctx, const char *bytes, size_t len)
+{
+    struct text *t = ctx;
+
+    GROW(t->bytes, t->len + len + 1, t->cap);
+    memcpy(t->bytes + t->len, bytes, len);
+    t->len += len;
+    t->bytes[t->len] = '\0';
+    return 0;
+}
+
+static int full(void *ctx, const char *bytes, size_t len)
+{
+    (void)ctx, (void)bytes, (void)len;
+    return -ENOSPC;
+}
+
+static int32_t child(int32_t parent, const char *name, size_t len, enum layer layer)
+{
+    return calltree_child(&s->tree, parent, calltree_named_frame(&s->tree, strings_add(&s->strings, name, len), layer));
+}
+
+static void run(int32_t node, uint32_t thread, uint64_t at_ns, int64_t us)
+{
+    const int64_t values[] = {us, 1};
+
+    rows_add(&s->cpu_rows, at_ns, (uint32_t)node, thread, values);
+}
+
+/* main > walk > hash in two threads and at two times, main > odd name. */
+static void set_up(const char *odd, size_t odd_len)
+{
+    int32_t root, walk, hash;
+
+    s = session_new(0, 0);
+    first = session_thread(s, session_add_process(s, 7, -1, 0), 7, 0);
+    second = session_thread(s, session_add_process(s, 8, 0, 0), 9, 0);
+    s->threads[second].name = strings_add_str(&s->strings, "worker");
+    root = child(-1, "main", 4, LAYER_USER);
+    walk = child(root, "walk", 4, LAYER_DEP);
+    hash = child(walk, "hash", 4, LAYER_DEP);
+    run(hash, first, 0, 1000);
+    run(hash, first, 3 * SECOND, 200);
+    run(hash, second, 0, 30);
+    run(child(root, odd, odd_len, LAYER_USER), second, 0, 4);
+    run(child(-1, "[kernel work]", 13, LAYER_KERNEL), first, 0, 50000);
+    run(child(root, "recorded_malloc", 15, LAYER_PROFILER), first, 0, 900000);
+}
+
+static char *exported(const char *format, const struct question *q, size_t max_samples)
+{
+    struct text text = {0};
+    struct export x;
+    struct rs_err err;
+
+    ck_assert_msg(!export_prepare(s, q, max_samples, &x, &err), "%s", err.text);
+    ck_assert_int_eq(export_format_named(format)->write(&x, take, &text), 0);
+    export_release(&x);
+    return text.bytes;
+}
+
+static struct question everything(void)
+{
+    return (struct question){.window = {0, UINT64_MAX}, .top = 20};
+}
+
+static void check_folded(const struct question *q, size_t max_samples, const char *expected)
+{
+    char *text = exported("folded", q, max_samples);
+
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+START_TEST(folded_sums_threads_and_leaves_out_the_profiler)
+{
+    struct question q = everything();
+
+    set_up("odd", 3);
+    check_folded(&q, 0, "main;walk;hash 1230\nmain;odd 4\n[kernel work] 50000\n");
+    q.thread = "worker";
+    check_folded(&q, 0, "main;walk;hash 30\nmain;odd 4\n");
+    q.thread = NULL;
+    q.window = (struct time_window){2 * SECOND, 5 * SECOND};
+    check_folded(&q, 0, "main;walk;hash 200\n");
+    session_free(s);
+}
+END_TEST
+
+START_TEST(only_my_code_keeps_the_total)
+{
+    struct question q = everything();
+
+    set_up("odd", 3);
+    q.only_my_code = true;
+    check_folded(&q, 0, "main 1230\nmain;odd 4\n[other code] 50000\n");
+    session_free(s);
+}
+END_TEST
+
+START_TEST(the_lightest_are_folded_and_keep_the_total)
+{
+    struct question q = everything();
+
+    set_up("odd", 3);
+    check_folded(&q, 2, "[kernel work] 50000\n[other] 1234\n");
+    session_free(s);
+}
+END_TEST
+
+START_TEST(folded_escapes_what_its_readers_take_for_something_else)
+{
+    static const char odd[] = "#a;b\n\\ \xff\xc3\xa9\0 4";
+    struct question q = everything();
+
+    set_up(odd, sizeof(odd) - 1);
+    q.thread = "worker";
+    check_folded(&q, 0, "main;walk;hash 30\nmain;\\x23a\\x3bb\\x0a\\\\ \\xff\xc3\xa9\\x00\\x204 4\n");
+    session_free(s);
+}
+END_TEST
+
+START_TEST(speedscope_has_a_profile_a_thread)
+{
+    struct question q = everything();
+    char *text;
+
+    set_up("od\"d", 4);
+    text = exported("speedscope", &q, 0);
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"name\":\" (7/7)\",\"unit\":\"microseconds\",\"startValue\":0,\"endValue\":51200"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"name\":\"worker (8/9)\",\"unit\":\"microseconds\",\"startValue\":0,\"endValue\":34"));
+    ck_assert_ptr_nonnull(strstr(text, "od\\\"d"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(what_a_session_lacks_is_said_with_what_it_has)
+{
+    struct question q = everything();
+    struct export x;
+    struct rs_err err;
+
+    set_up("odd", 3);
+    q.metric = ANSWER_OFF_CPU;
+    ck_assert_int_eq(export_prepare(s, &q, 0, &x, &err), -ENODATA);
+    ck_assert_str_eq(err.text, "this session has no off-cpu; it has: cpu");
+    q = everything();
+    q.window = (struct time_window){50 * SECOND, 60 * SECOND};
+    ck_assert_int_eq(export_prepare(s, &q, 0, &x, &err), -ENODATA);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(every_format_hands_on_the_sinks_error)
+{
+    struct question q = everything();
+    struct export x;
+
+    set_up("odd", 3);
+    ck_assert_int_eq(export_prepare(s, &q, 0, &x, NULL), 0);
+    for (size_t i = 0; export_format(i); i++)
+        ck_assert_int_eq(export_format(i)->write(&x, full, NULL), -ENOSPC);
+    export_release(&x);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(a_file_name_tells_its_format)
+{
+    ck_assert_str_eq(export_format_of_path("a/b.folded")->name, "folded");
+    ck_assert_str_eq(export_format_of_path("x.speedscope.json")->name, "speedscope");
+    ck_assert_ptr_null(export_format_of_path("x.json"));
+    ck_assert_ptr_null(export_format_named("fold"));
+}
+END_TEST
+
+SUITE("export", folded_sums_threads_and_leaves_out_the_profiler, only_my_code_keeps_the_total,
+      the_lightest_are_folded_and_keep_the_total, folded_escapes_what_its_readers_take_for_something_else,
+      speedscope_has_a_profile_a_thread, what_a_session_lacks_is_said_with_what_it_has,
+      every_format_hands_on_the_sinks_error, a_file_name_tells_its_format)

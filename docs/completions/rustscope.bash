@@ -55,7 +55,7 @@ _rustscope() {
         return
         ;;
     export:--format | export:-f)
-        COMPREPLY=($(compgen -W "folded speedscope" -- "$cur"))
+        COMPREPLY=($(compgen -W "folded speedscope pprof callgrind" -- "$cur"))
         return
         ;;
     export:--output | export:-o)

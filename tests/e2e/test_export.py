@@ -3,7 +3,9 @@
 import collections
 import json
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -70,6 +72,70 @@ def speedscope(text):
     return stacks
 
 
+
+
+def pprof(raw):
+    """The stacks of `go tool pprof -raw`, by the last value type, and the sums of the others are left to the caller."""
+    samples, locations = raw.split("\nLocations\n")[0].split("Samples:\n")[1], raw.split("\nLocations\n")[1].split("\nMappings")[0]
+    names = {}
+    for line in locations.splitlines():
+        number, rest = line.strip().split(": ", 1)
+        found = re.match(r"0x0 (?:M=\d+ )?(.*?)(?: \S*:0)? s=0\(\)$", rest)
+        names[int(number)] = found[1]
+    stacks = []
+    for line in samples.splitlines()[1:]:
+        if found := re.match(r"\s+([\d ]+): ([\d ]+)$", line):
+            stacks.append(([names[int(i)] for i in found[2].split()][::-1], int(found[1].split()[-1])))
+    return stacks
+
+
+PPROF_TYPES = {"cpu": "samples/count cpu/nanoseconds[dflt]", "off-cpu": "waits/count wall/nanoseconds[dflt]",
+               "alloc": "alloc_objects/count alloc_space/bytes[dflt]", "count": "alloc_objects/count[dflt]",
+               "peak": "inuse_space/bytes[dflt]", "leaked": "inuse_objects/count inuse_space/bytes[dflt]"}  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="go is not installed: go tool pprof reads nothing here")
+@pytest.mark.parametrize("metric", METRICS)
+def test_go_tool_pprof_reads_the_same(export, truth, tmp_path, metric):
+    out = tmp_path / "shop.pb.gz"
+    export(SHOP, "-o", out, "-m", metric)
+    env = {**os.environ, "HOME": str(tmp_path)}
+    raw = subprocess.run(["go", "tool", "pprof", "-raw", out], capture_output=True, text=True, check=True, env=env).stdout
+    factor = 1000 if metric in ("cpu", "off-cpu") else 1
+    total, functions = truth("--metric", metric)
+    there, rows = sums(pprof(raw))
+    assert there == total * factor > 0
+    for name, (own, all_of_it) in functions.items():
+        assert rows[name][0] == own * factor
+        assert all_of_it is None or rows[name][1] == all_of_it * factor
+    assert PPROF_TYPES[metric] in raw.splitlines()
+    assert ("Duration: " in raw) == (metric not in ("peak", "leaked"))
+    assert ("PeriodType: cpu nanoseconds" in raw) == (metric == "cpu")
+    top = subprocess.run(["go", "tool", "pprof", "-top", out], capture_output=True, text=True, check=True, env=env).stdout
+    assert "File: shop" in top and "Build ID: de2aed2bba023aac217841a1c8b1131ca700315a" in top
+
+
+@pytest.mark.skipif(not shutil.which("callgrind_annotate"), reason="valgrind is not installed: no callgrind_annotate")
+@pytest.mark.parametrize("inclusive", ["yes", "no"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_callgrind_annotate_reads_the_same(export, truth, tmp_path, metric, inclusive):
+    out = tmp_path / "shop.callgrind"
+    export(SHOP, "-o", out, "-m", metric)
+    command = ["callgrind_annotate", f"--inclusive={inclusive}", "--threshold=100", "--auto=no", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    total, functions = truth("--metric", metric)
+    rows = collections.Counter()
+    for cost, name in re.findall(r"^ *([\d,]+) \([ \d.]+%\)  (.*)$", done.stdout, re.MULTILINE):
+        rows[re.sub(r"^.*?:(?!:)", "", name)] += int(cost.replace(",", ""))
+    assert rows["PROGRAM TOTALS"] == total
+    if inclusive == "yes":
+        assert rows["[all]"] == total
+    for name, both in functions.items():
+        expected = both[inclusive == "yes"]
+        if expected:
+            assert rows[name] == expected, name
+    assert "calls=0 " not in out.read_text()
 
 
 @pytest.mark.parametrize("metric", METRICS)

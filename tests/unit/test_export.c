@@ -156,6 +156,54 @@ START_TEST(speedscope_has_a_profile_a_thread)
 }
 END_TEST
 
+START_TEST(callgrind_keeps_the_cost_of_what_calls_itself)
+{
+    struct question q = everything();
+    int32_t again;
+    char *text;
+
+    set_up("(1) a\nb", 7);
+    again = child(child(child(-1, "main", 4, LAYER_USER), "walk", 4, LAYER_DEP), "walk", 4, LAYER_DEP);
+    run(child(again, "hash", 4, LAYER_DEP), second, 0, 7);
+    q.thread = "worker";
+    text = exported("callgrind", &q, 0);
+    ck_assert_ptr_nonnull(strstr(text, "summary: 41\n"));
+    ck_assert_ptr_nonnull(strstr(text, ") (1) a\\x0ab\n0 4\n"));
+    ck_assert_ptr_nonnull(strstr(text, ") walk\ncalls=2 0\n0 37\n"));
+    ck_assert_ptr_nonnull(strstr(text, ") hash\ncalls=2 0\n0 37\n"));
+    ck_assert_ptr_nonnull(strstr(text, ") main\ncalls=3 0\n0 41\n"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(pprof_names_are_utf8_and_the_first_string_is_empty)
+{
+    static const char odd[] = "caf\xc3\xa9 \xff;";
+    struct question q = everything();
+    struct text text = {0};
+    struct export x;
+
+    set_up(odd, sizeof(odd) - 1);
+    ck_assert_int_eq(export_prepare(s, &q, 0, &x, NULL), 0);
+    ck_assert_int_eq(export_pprof(&x, take, &text), 0);
+    /* two sample types, then the strings in order: the empty one, and the types' */
+    ck_assert_mem_eq(text.bytes, "\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04", 12);
+    ck_assert_ptr_nonnull(memmem(text.bytes, text.len,
+                                 "\x32\0\x32\x07samples\x32\x05"
+                                 "count\x32\x03"
+                                 "cpu\x32\x0bnanoseconds",
+                                 34));
+    ck_assert_ptr_nonnull(memmem(text.bytes, text.len,
+                                 "\x32\x0b"
+                                 "caf\xc3\xa9 \\xff;",
+                                 13));
+    free(text.bytes);
+    export_release(&x);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(what_a_session_lacks_is_said_with_what_it_has)
 {
     struct question q = everything();
@@ -198,5 +246,6 @@ END_TEST
 
 SUITE("export", folded_sums_threads_and_leaves_out_the_profiler, only_my_code_keeps_the_total,
       the_lightest_are_folded_and_keep_the_total, folded_escapes_what_its_readers_take_for_something_else,
-      speedscope_has_a_profile_a_thread, what_a_session_lacks_is_said_with_what_it_has,
+      speedscope_has_a_profile_a_thread, callgrind_keeps_the_cost_of_what_calls_itself,
+      pprof_names_are_utf8_and_the_first_string_is_empty, what_a_session_lacks_is_said_with_what_it_has,
       every_format_hands_on_the_sinks_error, a_file_name_tells_its_format)

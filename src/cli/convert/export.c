@@ -12,10 +12,14 @@
 
 static const char *const folded_endings[] = {".folded", ".collapsed", NULL};
 static const char *const speedscope_endings[] = {".speedscope.json", ".speedscope", NULL};
+static const char *const pprof_endings[] = {".pb.gz", ".pprof", NULL};
+static const char *const callgrind_endings[] = {".callgrind", NULL};
 
 static const struct export_format formats[] = {
     {"folded", folded_endings, false, export_folded},
     {"speedscope", speedscope_endings, false, export_speedscope},
+    {"pprof", pprof_endings, true, export_pprof},
+    {"callgrind", callgrind_endings, false, export_callgrind},
 };
 enum { FORMATS = sizeof(formats) / sizeof(*formats) };
 
@@ -94,6 +98,13 @@ void export_thread_name(const struct export *x, int64_t thread, char *out, size_
 }
 
 /* ---- the tree of functions ---- */
+
+static uint64_t length_of(const struct session *s, const struct time_window *window)
+{
+    uint64_t to = window->to_ns < s->duration_ns ? window->to_ns : s->duration_ns;
+
+    return to > window->from_ns ? to - window->from_ns : 0;
+}
 
 static int32_t child_of(struct export *x, int32_t parent, uint32_t function)
 {
@@ -190,7 +201,7 @@ int export_prepare(struct session *s, const struct question *q, size_t max_sampl
     int32_t *node_of;
     size_t count;
 
-    *x = (struct export){.s = s, .metric = q->metric, .meta = &s->meta};
+    *x = (struct export){.s = s, .metric = q->metric, .meta = &s->meta, .window_ns = length_of(s, &q->window)};
     if (!answer_metric_is_measured(s, q->metric))
         return lacks_metric(s, q->metric, err);
     samples = answer_samples(s, q, &count, err);

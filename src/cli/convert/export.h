@@ -35,6 +35,7 @@ struct export
     size_t sample_count;
     size_t folded; /* samples that went into [other] */
     uint64_t total;
+    uint64_t window_ns; /* how long the part is that was asked for */
     const struct session_meta *meta;
     uint32_t *stack; /* of export_stack() */
     size_t stack_cap;
@@ -80,6 +81,8 @@ const struct export_format *export_format_of_path(const char *path);
 /* -- the formats: 0, or the sink's negative errno -- */
 int export_folded(void *export, rs_json_sink sink, void *ctx);
 int export_speedscope(void *export, rs_json_sink sink, void *ctx);
+int export_pprof(void *export, rs_json_sink sink, void *ctx);
+int export_callgrind(void *export, rs_json_sink sink, void *ctx);
 
 /* -- bytes on their way to a sink; after an error everything is a no-op -- */
 struct export_out {

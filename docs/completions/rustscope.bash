@@ -55,7 +55,7 @@ _rustscope() {
         return
         ;;
     export:--format | export:-f)
-        COMPREPLY=($(compgen -W "folded speedscope pprof callgrind" -- "$cur"))
+        COMPREPLY=($(compgen -W "folded speedscope pprof callgrind csv ndjson" -- "$cur"))
         return
         ;;
     export:--output | export:-o)

@@ -58,7 +58,7 @@ complete -c rustscope -n "__fish_seen_subcommand_from report" -l thread -x -d 'O
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l callers -x -d 'Who calls it'
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l callees -x -d 'What it calls'
 complete -c rustscope -n "__fish_seen_subcommand_from report" -l json -d 'The answer as data'
-complete -c rustscope -n "__fish_seen_subcommand_from export" -s f -l format -x -a 'folded speedscope pprof callgrind' -d 'Format'
+complete -c rustscope -n "__fish_seen_subcommand_from export" -s f -l format -x -a 'folded speedscope pprof callgrind csv ndjson' -d 'Format'
 complete -c rustscope -n "__fish_seen_subcommand_from export" -s o -l output -r -F -d 'Where to write'
 complete -c rustscope -n "__fish_seen_subcommand_from export" -s m -l metric -x -a 'cpu off-cpu alloc count peak leaked' -d 'What is summed'
 complete -c rustscope -n "__fish_seen_subcommand_from export" -l window -x -d 'Only that part: FROM..TO'

@@ -1,6 +1,7 @@
 """export: each format says what `report` says of the same session, to the readers of that format."""
 
 import collections
+import csv
 import json
 import os
 import re
@@ -74,6 +75,31 @@ def speedscope(text):
 
 
 
+def ndjson(text):
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert all(row["stack"][-1] == row["function"] for row in rows)
+    return [(row["stack"], row["value"]) for row in rows]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_csv_has_the_functions_of_the_report(export, rustscope, metric):
+    rows = list(csv.DictReader(export(SHOP, "-f", "csv", "-m", metric).stdout.decode().splitlines()))
+    command = [rustscope, "report", SHOP, "--json", "--top", "20000", "--metric", metric]
+    answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    expected = [(row["self"], row["total"], row["layer"]) for row in answer["functions"]]
+    assert [(int(row["self"]), int(row["total"]), row["layer"]) for row in rows] == expected
+    assert sum(int(row["self"]) for row in rows) > 0
+
+
+def test_ndjson_tells_the_time(export):
+    rows = [json.loads(line) for line in export(SHOP, "-f", "ndjson").stdout.splitlines()]
+    times = {row["at_unix_ms"] for row in rows}
+    assert len(times) > 5 and max(times) - min(times) < 3000
+    assert {row["pid"] for row in rows} == {28644}
+    held = export(SHOP, "-f", "ndjson", "-m", "peak").stdout.splitlines()
+    assert held and all(json.loads(row)["at_unix_ms"] is None for row in held)
+
+
 def pprof(raw):
     """The stacks of `go tool pprof -raw`, by the last value type, and the sums of the others are left to the caller."""
     samples, locations = raw.split("\nLocations\n")[0].split("Samples:\n")[1], raw.split("\nLocations\n")[1].split("\nMappings")[0]
@@ -139,7 +165,7 @@ def test_callgrind_annotate_reads_the_same(export, truth, tmp_path, metric, incl
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("name, read", [("folded", folded), ("speedscope", speedscope)])
+@pytest.mark.parametrize("name, read", [("folded", folded), ("speedscope", speedscope), ("ndjson", ndjson)])
 def test_totals_and_functions_are_those_of_the_report(export, truth, name, read, metric):
     total, functions = truth("--metric", metric)
     there, rows = sums(read(export(SHOP, "-f", name, "-m", metric).stdout.decode()))

@@ -72,7 +72,7 @@ static char *exported(const char *format, const struct question *q, size_t max_s
     struct export x;
     struct rs_err err;
 
-    ck_assert_msg(!export_prepare(s, q, max_samples, &x, &err), "%s", err.text);
+    ck_assert_msg(!export_prepare(s, q, max_samples, export_format_named(format)->by_time, &x, &err), "%s", err.text);
     ck_assert_int_eq(export_format_named(format)->write(&x, take, &text), 0);
     export_release(&x);
     return text.bytes;
@@ -185,7 +185,7 @@ START_TEST(pprof_names_are_utf8_and_the_first_string_is_empty)
     struct export x;
 
     set_up(odd, sizeof(odd) - 1);
-    ck_assert_int_eq(export_prepare(s, &q, 0, &x, NULL), 0);
+    ck_assert_int_eq(export_prepare(s, &q, 0, false, &x, NULL), 0);
     ck_assert_int_eq(export_pprof(&x, take, &text), 0);
     /* two sample types, then the strings in order: the empty one, and the types' */
     ck_assert_mem_eq(text.bytes, "\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04", 12);
@@ -204,6 +204,39 @@ START_TEST(pprof_names_are_utf8_and_the_first_string_is_empty)
 }
 END_TEST
 
+START_TEST(ndjson_has_a_row_a_stack_and_time)
+{
+    struct question q = everything();
+    char *text;
+
+    set_up("odd", 3);
+    text = exported("ndjson", &q, 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"at_unix_ms\":3000,\"pid\":7,\"process\":\"\",\"tid\":7,"));
+    ck_assert_ptr_nonnull(strstr(text, "\"stack\":[\"main\",\"walk\",\"hash\"],\"value\":200,\"count\":1}\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\"stack\":[\"main\",\"walk\",\"hash\"],\"value\":1000,\"count\":1}\n"));
+    free(text);
+    session_free(s);
+}
+END_TEST
+
+START_TEST(csv_quotes_names)
+{
+    struct question q = everything();
+    char *text;
+
+    set_up("a,\"b\"\n", 6);
+    q.thread = "worker";
+    text = exported("csv", &q, 0);
+    ck_assert_str_eq(text, "name,module,file,line,layer,metric,unit,self,total\n"
+                           "\"hash\",\"\",\"\",,dep,cpu,microseconds,30,30\n"
+                           "\"a,\"\"b\"\"\\x0a\",\"\",\"\",,user,cpu,microseconds,4,4\n"
+                           "\"main\",\"\",\"\",,user,cpu,microseconds,0,34\n"
+                           "\"walk\",\"\",\"\",,dep,cpu,microseconds,0,30\n");
+    free(text);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(what_a_session_lacks_is_said_with_what_it_has)
 {
     struct question q = everything();
@@ -212,11 +245,11 @@ START_TEST(what_a_session_lacks_is_said_with_what_it_has)
 
     set_up("odd", 3);
     q.metric = ANSWER_OFF_CPU;
-    ck_assert_int_eq(export_prepare(s, &q, 0, &x, &err), -ENODATA);
+    ck_assert_int_eq(export_prepare(s, &q, 0, false, &x, &err), -ENODATA);
     ck_assert_str_eq(err.text, "this session has no off-cpu; it has: cpu");
     q = everything();
     q.window = (struct time_window){50 * SECOND, 60 * SECOND};
-    ck_assert_int_eq(export_prepare(s, &q, 0, &x, &err), -ENODATA);
+    ck_assert_int_eq(export_prepare(s, &q, 0, false, &x, &err), -ENODATA);
     session_free(s);
 }
 END_TEST
@@ -227,7 +260,7 @@ START_TEST(every_format_hands_on_the_sinks_error)
     struct export x;
 
     set_up("odd", 3);
-    ck_assert_int_eq(export_prepare(s, &q, 0, &x, NULL), 0);
+    ck_assert_int_eq(export_prepare(s, &q, 0, false, &x, NULL), 0);
     for (size_t i = 0; export_format(i); i++)
         ck_assert_int_eq(export_format(i)->write(&x, full, NULL), -ENOSPC);
     export_release(&x);
@@ -247,5 +280,6 @@ END_TEST
 SUITE("export", folded_sums_threads_and_leaves_out_the_profiler, only_my_code_keeps_the_total,
       the_lightest_are_folded_and_keep_the_total, folded_escapes_what_its_readers_take_for_something_else,
       speedscope_has_a_profile_a_thread, callgrind_keeps_the_cost_of_what_calls_itself,
-      pprof_names_are_utf8_and_the_first_string_is_empty, what_a_session_lacks_is_said_with_what_it_has,
-      every_format_hands_on_the_sinks_error, a_file_name_tells_its_format)
+      pprof_names_are_utf8_and_the_first_string_is_empty, ndjson_has_a_row_a_stack_and_time, csv_quotes_names,
+      what_a_session_lacks_is_said_with_what_it_has, every_format_hands_on_the_sinks_error,
+      a_file_name_tells_its_format)

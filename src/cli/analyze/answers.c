@@ -149,6 +149,7 @@ static void add_rows(const struct session *s, const struct question *q, const st
             add_sample(list,
                        (struct answer_sample){.node = node,
                                               .thread = thread < s->thread_count ? (int64_t)thread : ANSWER_NO_THREAD,
+                                              .at_ns = rows->bucket[row] * rows->interval_ns,
                                               .amount = part_of(rows->value[value][row], share),
                                               .count = part_of(rows->value[count][row], share)});
     }
@@ -167,8 +168,11 @@ static void add_stats(const struct session *s, enum answer_metric metric, struct
                                 [ANSWER_LEAKED] = {a->leaked_bytes, a->leaked_count}};
 
         if (a->node >= 0 && (size_t)a->node < s->tree.node_count)
-            add_sample(
-                list, (struct answer_sample){(uint32_t)a->node, ANSWER_NO_THREAD, of[metric].amount, of[metric].count});
+            add_sample(list, (struct answer_sample){.node = (uint32_t)a->node,
+                                                    .thread = ANSWER_NO_THREAD,
+                                                    .at_ns = ANSWER_NO_TIME,
+                                                    .amount = of[metric].amount,
+                                                    .count = of[metric].count});
     }
 }
 

@@ -60,9 +60,11 @@ void answer_release(struct answer *answer);
 
 /* What one call path of one thread cost. */
 enum { ANSWER_NO_THREAD = -1 };
+#define ANSWER_NO_TIME UINT64_MAX
 struct answer_sample {
     uint32_t node;
     int64_t thread;  /* index, ANSWER_NO_THREAD: unknown, or of all */
+    uint64_t at_ns;  /* where its stretch of time begins; ANSWER_NO_TIME: the whole session */
     uint64_t amount; /* of the metric */
     uint64_t count;  /* samples, waits or blocks behind it; 0: unknown */
 };

@@ -169,7 +169,7 @@ int cmd_export(int argc, char **argv)
         die(1, "%s", err.text);
     if (o.window && time_window_parse(s, o.window, &o.question.window, &err))
         die(2, "%s", err.text);
-    if (export_prepare(s, &o.question, o.max_samples, &export, &err))
+    if (export_prepare(s, &o.question, o.max_samples, o.format->by_time, &export, &err))
         die(1, "%s", err.text);
     if (document_write_file(o.output, o.format->gzip, o.format->write, &export, &bytes, &err))
         die(1, "%s", err.text);

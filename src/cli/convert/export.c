@@ -15,11 +15,16 @@ static const char *const speedscope_endings[] = {".speedscope.json", ".speedscop
 static const char *const pprof_endings[] = {".pb.gz", ".pprof", NULL};
 static const char *const callgrind_endings[] = {".callgrind", NULL};
 
+static const char *const csv_endings[] = {".csv", NULL};
+static const char *const ndjson_endings[] = {".ndjson", ".jsonl", NULL};
+
 static const struct export_format formats[] = {
-    {"folded", folded_endings, false, export_folded},
-    {"speedscope", speedscope_endings, false, export_speedscope},
-    {"pprof", pprof_endings, true, export_pprof},
-    {"callgrind", callgrind_endings, false, export_callgrind},
+    {"folded", folded_endings, false, false, export_folded},
+    {"speedscope", speedscope_endings, false, false, export_speedscope},
+    {"pprof", pprof_endings, false, true, export_pprof},
+    {"callgrind", callgrind_endings, false, false, export_callgrind},
+    {"csv", csv_endings, false, false, export_csv},
+    {"ndjson", ndjson_endings, true, false, export_ndjson},
 };
 enum { FORMATS = sizeof(formats) / sizeof(*formats) };
 
@@ -129,29 +134,31 @@ static int32_t *build_tree(struct export *x, bool only_my_code)
     return node_of;
 }
 
-static int by_thread_and_node(const void *a, const void *b)
+static int by_thread_node_and_time(const void *a, const void *b)
 {
     const struct export_sample *x = a, *y = b;
 
     if (x->thread != y->thread)
         return x->thread < y->thread ? -1 : 1;
-    return x->node < y->node ? -1 : x->node > y->node;
+    if (x->node != y->node)
+        return x->node < y->node ? -1 : 1;
+    return x->at_ns < y->at_ns ? -1 : x->at_ns > y->at_ns;
 }
 
 static int heaviest_first(const void *a, const void *b)
 {
     const struct export_sample *x = a, *y = b;
 
-    return x->amount != y->amount ? (x->amount > y->amount ? -1 : 1) : by_thread_and_node(a, b);
+    return x->amount != y->amount ? (x->amount > y->amount ? -1 : 1) : by_thread_node_and_time(a, b);
 }
 
 static void merge_equal(struct export *x)
 {
     size_t to = 0;
 
-    qsort(x->samples, x->sample_count, sizeof(*x->samples), by_thread_and_node);
+    qsort(x->samples, x->sample_count, sizeof(*x->samples), by_thread_node_and_time);
     for (size_t i = 0; i < x->sample_count; i++) {
-        if (to && !by_thread_and_node(&x->samples[to - 1], &x->samples[i])) {
+        if (to && !by_thread_node_and_time(&x->samples[to - 1], &x->samples[i])) {
             x->samples[to - 1].amount += x->samples[i].amount;
             x->samples[to - 1].count += x->samples[i].count;
         } else {
@@ -163,7 +170,7 @@ static void merge_equal(struct export *x)
 
 static void fold_lightest(struct export *x, size_t most)
 {
-    struct export_sample other = {.thread = ANSWER_NO_THREAD};
+    struct export_sample other = {.thread = ANSWER_NO_THREAD, .at_ns = ANSWER_NO_TIME};
 
     if (!most || x->sample_count <= most)
         return;
@@ -194,14 +201,15 @@ static int lacks_metric(const struct session *s, enum answer_metric metric, stru
     return rs_err_set(err, -ENODATA, "this session has no %s; it has: %s", answer_metric_name(metric), list);
 }
 
-int export_prepare(struct session *s, const struct question *q, size_t max_samples, struct export *x,
+int export_prepare(struct session *s, const struct question *q, size_t max_samples, bool by_time, struct export *x,
                    struct rs_err *err)
 {
     struct answer_sample *samples;
     int32_t *node_of;
     size_t count;
 
-    *x = (struct export){.s = s, .metric = q->metric, .meta = &s->meta, .window_ns = length_of(s, &q->window)};
+    *x = (struct export){
+        .s = s, .question = q, .metric = q->metric, .meta = &s->meta, .window_ns = length_of(s, &q->window)};
     if (!answer_metric_is_measured(s, q->metric))
         return lacks_metric(s, q->metric, err);
     samples = answer_samples(s, q, &count, err);
@@ -217,8 +225,11 @@ int export_prepare(struct session *s, const struct question *q, size_t max_sampl
             continue;
         if (node == EXPORT_NO_NODE)
             node = child_of(x, EXPORT_NO_NODE, (uint32_t)x->functions.count + OTHER_CODE);
-        x->samples[x->sample_count++] =
-            (struct export_sample){node, samples[i].thread, samples[i].amount, samples[i].count};
+        x->samples[x->sample_count++] = (struct export_sample){.node = node,
+                                                               .thread = samples[i].thread,
+                                                               .at_ns = by_time ? samples[i].at_ns : ANSWER_NO_TIME,
+                                                               .amount = samples[i].amount,
+                                                               .count = samples[i].count};
         x->total += samples[i].amount;
     }
     free(samples);
@@ -289,6 +300,22 @@ void export_putf(struct export_out *out, const char *format, ...)
     }
     export_put(out, text, (size_t)len);
     free(text);
+}
+
+void export_put_escaped(struct export_out *out, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)text[i];
+        unsigned size = rs_utf8_char_len(text + i, len - i);
+
+        if (c == '\\')
+            export_put(out, "\\\\", 2);
+        else if (!size || c < ' ' || c == 127)
+            export_putf(out, "\\x%02x", c);
+        else
+            export_put(out, text + i, size);
+        i += size ? size : 1;
+    }
 }
 
 int export_end(struct export_out *out)

@@ -21,6 +21,7 @@ enum { EXPORT_NO_NODE = -1 };
 struct export_sample {
     int32_t node;    /* of the export's tree */
     int64_t thread;  /* of the session; ANSWER_NO_THREAD */
+    uint64_t at_ns;  /* ANSWER_NO_TIME: any, or unknown */
     uint64_t amount; /* of the metric */
     uint64_t count;  /* samples, waits or blocks behind it; 0: unknown */
 };
@@ -28,10 +29,11 @@ struct export_sample {
 struct export
 {
     const struct session *s;
+    const struct question *question;
     enum answer_metric metric;
     struct answer_functions functions;
     struct calltree tree;          /* a node's frame is a function; only `nodes` is used */
-    struct export_sample *samples; /* by thread, then node; each pair once */
+    struct export_sample *samples; /* by thread, node and time; each once */
     size_t sample_count;
     size_t folded; /* samples that went into [other] */
     uint64_t total;
@@ -45,10 +47,11 @@ struct export
  * Prepares QUESTION's part of S. With only_my_code, frames of other people's code are left out of the stacks and what
  * they cost stands at the nearest frame that stays; stacks without any become `[other code]`. MAX_SAMPLES (0: no limit)
  * folds the lightest samples into one of `[other]`. Returns 0, or a negative errno with a sentence: the session lacks
- * the metric (the sentence names those it has), or nothing is left to write. Release EXPORT after a 0.
+ * the metric (the sentence names those it has), or nothing is left to write. BY_TIME keeps samples of different times
+ * apart. QUESTION must outlive EXPORT. Release EXPORT after a 0.
  */
-int export_prepare(struct session *s, const struct question *question, size_t max_samples, struct export *export,
-                   struct rs_err *err);
+int export_prepare(struct session *s, const struct question *question, size_t max_samples, bool by_time,
+                   struct export *export, struct rs_err *err);
 void export_release(struct export *export);
 
 /* Puts the functions of NODE's stack into EXPORT's `stack`, innermost first. Returns how many. */
@@ -68,6 +71,7 @@ void export_thread_name(const struct export *export, int64_t thread, char *out, 
 struct export_format {
     const char *name;
     const char *const *endings; /* of file names, NULL-terminated */
+    bool by_time;               /* for export_prepare() */
     bool gzip;                  /* always, whatever the file is called */
     int (*write)(void *export, rs_json_sink sink, void *ctx);
 };
@@ -83,6 +87,8 @@ int export_folded(void *export, rs_json_sink sink, void *ctx);
 int export_speedscope(void *export, rs_json_sink sink, void *ctx);
 int export_pprof(void *export, rs_json_sink sink, void *ctx);
 int export_callgrind(void *export, rs_json_sink sink, void *ctx);
+int export_csv(void *export, rs_json_sink sink, void *ctx);
+int export_ndjson(void *export, rs_json_sink sink, void *ctx);
 
 /* -- bytes on their way to a sink; after an error everything is a no-op -- */
 struct export_out {
@@ -94,5 +100,7 @@ struct export_out {
 };
 void export_put(struct export_out *out, const char *bytes, size_t len);
 void export_putf(struct export_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* TEXT on one line and as UTF-8: control characters and other bytes become \xHH, a backslash two. */
+void export_put_escaped(struct export_out *out, const char *text, size_t len);
 /* Hands on what is left; 0 or the first error. */
 int export_end(struct export_out *out);

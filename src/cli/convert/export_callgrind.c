@@ -90,21 +90,9 @@ static void sum(struct callgrind *c)
     c->edge_count = to;
 }
 
-/* Lines end names. What cannot stand in one, or is not UTF-8, is \xHH. */
 static void put_text(struct export_out *out, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len;) {
-        unsigned char c = (unsigned char)text[i];
-        unsigned size = rs_utf8_char_len(text + i, len - i);
-
-        if (c == '\\')
-            export_put(out, "\\\\", 2);
-        else if (!size || c < ' ' || c == 127)
-            export_putf(out, "\\x%02x", c);
-        else
-            export_put(out, text + i, size);
-        i += size ? size : 1;
-    }
+    export_put_escaped(out, text, len);
     export_put(out, "\n", 1);
 }
 

@@ -101,7 +101,8 @@ static void put_slow(struct sampler *sampler, uint64_t now_ns)
         fds += w->open_fds > 0 ? w->open_fds : 0;
         fds_known |= w->open_fds >= 0;
     }
-    session_put_metric(s, METRIC_THREADS, from, to, (double)threads);
+    if (threads) /* none: who was alive has ended before it could be read */
+        session_put_metric(s, METRIC_THREADS, from, to, (double)threads);
     if (fds_known)
         session_put_metric(s, METRIC_OPEN_FDS, from, to, (double)fds);
     if (sampler->io_known) {

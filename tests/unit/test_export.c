@@ -163,7 +163,8 @@ START_TEST(callgrind_keeps_the_cost_of_what_calls_itself)
     char *text;
 
     set_up("(1) a\nb", 7);
-    again = child(child(child(-1, "main", 4, LAYER_USER), "walk", 4, LAYER_DEP), "walk", 4, LAYER_DEP);
+    again = child(child(-1, "main", 4, LAYER_USER), "walk", 4, LAYER_DEP);
+    again = child(child(child(again, "main", 4, LAYER_USER), "walk", 4, LAYER_DEP), "walk", 4, LAYER_DEP);
     run(child(again, "hash", 4, LAYER_DEP), second, 0, 7);
     q.thread = "worker";
     text = exported("callgrind", &q, 0);

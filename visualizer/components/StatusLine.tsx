@@ -51,9 +51,9 @@ export function StatusLine() {
     if (status.samples > 0) words.push(`${count(Math.round(status.samples))} samples`);
     if (status.charged > 0) words.push(`${pct(status.charged / status.inWindow)} charged to callers`);
     if (status.dropped > 0) words.push(`${pct(status.dropped / status.inWindow)} left out`);
-    if (status.profiler > 0) words.push(`${quantity(status.profiler, unit)} of the profiler left out`);
-    if (status.freed > 0) words.push(`${quantity(status.freed, unit)} freed, not drawn`);
-    if (view.topology.cappedAt) words.push(`callers below ${view.topology.cappedAt} levels folded`);
+    if (status.profiler > 0) words.push(`${quantity(status.profiler, unit)} of the profiler’s own work left out`);
+    if (status.freed > 0) words.push(`${quantity(status.freed, unit)} were freed and are not drawn`);
+    if (view.topology.cappedAt) words.push(`callers beyond ${view.topology.cappedAt} levels are not shown`);
   }
   const folded = view ? [...view.topology.folds.keys()].some((node) => view.value[node] > 0) : false;
   const ignored = status?.ignoresWindow || status?.ignoresThreads;
@@ -70,7 +70,7 @@ export function StatusLine() {
       <span className="flex-1" />
       {query.threads && <Chip label={query.threads.length === 1 ? `thread ${info.side.threads[query.threads[0]]?.name ?? ''}` : `${query.threads.length} threads`} onRemove={() => store.query({ threads: null })} />}
       {query.processes && <Chip label={query.processes.length === 1 ? `process ${info.side.processes[query.processes[0]]?.name ?? ''}` : `${query.processes.length} processes`} onRemove={() => store.query({ processes: null })} />}
-      {query.onlyMyCode && <Chip label="only my code: the rest charged to callers" onRemove={() => store.query({ onlyMyCode: false })} />}
+      {query.onlyMyCode && <Chip label="only my code (the rest is charged to its callers)" onRemove={() => store.query({ onlyMyCode: false })} />}
       {hiddenLayers.length > 0 && <Chip label={`${hiddenLayers.join(', ')} hidden (charged to callers)`} onRemove={() => store.query({ layers: ALL_LAYERS })} />}
       {query.recursion !== 'off' && <Chip label="recursion collapsed" onRemove={() => store.query({ recursion: 'off' })} />}
       {folded && <Chip label="start-up frames folded" onRemove={() => store.query({ foldRoot: false })} />}

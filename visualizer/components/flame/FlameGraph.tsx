@@ -75,7 +75,7 @@ export function FlameGraph({ which, className = '' }: { which: Half; className?:
         <canvas ref={canvasRef} aria-hidden="true" className="absolute inset-0 block size-full cursor-pointer touch-none" />
         {info && view && !empty && <AriaTree info={info} view={view} node={selected} />}
         {empty && <NothingHere view={view} />}
-        {sandwich && view && !empty && view.topology.rowStart.length - 1 <= SANDWICH_ROWS && <p className="absolute inset-x-0 top-1/3 text-center text-muted">{isMain ? 'It calls nothing that was seen.' : 'Nothing that was seen calls it.'}</p>}
+        {sandwich && view && !empty && view.topology.rowStart.length - 1 <= SANDWICH_ROWS && <p className="absolute inset-x-0 top-1/3 text-center text-muted">{isMain ? 'No stack shows it calling anything.' : 'No stack shows who calls it.'}</p>}
       </div>
       {isMain && (
         <>
@@ -99,7 +99,7 @@ function NothingHere({ view }: { view: Loaded }) {
   const query = useTab((tab) => tab.query);
   return (
     <p className="absolute inset-x-0 top-1/3 px-6 text-center text-muted">
-      {query?.window ? 'Nothing was recorded in this window.' : `No ${view.metric.label} here.`}
+      {query?.window ? 'Nothing was recorded in this window.' : `Nothing was recorded for “${view.metric.label}”.`}
       <br />
       {query?.window ? (
         <button type="button" className="link" onClick={() => store.query({ window: null })}>Show the whole session</button>

@@ -33,7 +33,7 @@ export function Insights() {
         {insights?.map((insight, i) => <Card key={`${insight.rule} ${i}`} insight={insight} />)}
         {warnings && warnings.length > 0 && (
           <details className="border-b border-line px-3 py-2 text-xs">
-            <summary className="cursor-pointer text-muted">{warnings.length === 1 ? '1 remark of the recorder' : `${warnings.length} remarks of the recorder`}</summary>
+            <summary className="cursor-pointer text-muted">{warnings.length === 1 ? '1 remark from the recording' : `${warnings.length} remarks from the recording`}</summary>
             <ul className="mt-1 list-disc pl-4 text-muted">{warnings.map((text, i) => <li key={i} className="break-words">{text}</li>)}</ul>
           </details>
         )}

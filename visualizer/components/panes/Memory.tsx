@@ -11,7 +11,7 @@ export function Memory() {
   if (!info) return null;
   const { memory, summary, timeline, meta } = info.side;
   if (!memory && !(summary.totalAllocations > 0)) {
-    return <Empty title="No allocations were recorded." command="rustscope -- ./my-app">Allocations are recorded by default; <code>rustscope doctor</code> says what stands in the way. Static programs need the library.</Empty>;
+    return <Empty title="No allocations were recorded." command="rustscope -- ./my-app">Allocations are recorded by default; <code>rustscope doctor</code> says why. A statically linked program has to link librustscope.</Empty>;
   }
   const heap = timeline.lanes.get('heap_mb') ?? timeline.lanes.get('anon_mb');
   const metric = (id: string): boolean => info.metrics.some((one) => one.id === id);

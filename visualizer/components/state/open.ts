@@ -41,7 +41,7 @@ export async function openFromPage(): Promise<void> {
   const wanted = new URLSearchParams(location.search).get('url');
   if (!wanted) return;
   const url = new URL(wanted, location.href);
-  if (url.origin !== location.origin || url.protocol === 'file:') return store.say('?url= loads from the same address as this page only.', true);
+  if (url.origin !== location.origin || url.protocol === 'file:') return store.say('?url= loads only from the server that this page came from.', true);
   await store.load([{ name: url.pathname.split('/').pop() || 'session', url: url.href }], fromAddress);
 }
 

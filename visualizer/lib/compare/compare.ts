@@ -99,7 +99,7 @@ export class Comparison {
     if (sideA.meta.cpuModel && sideB.meta.cpuModel && sideA.meta.cpuModel !== sideB.meta.cpuModel) out.push(`The machines differ: ${sideA.meta.cpuModel} and ${sideB.meta.cpuModel}; compare shares rather than times.`);
     if (a.metric.info.label !== b.metric.info.label && a.engine !== b.engine) out.push(`The sides show different metrics: ${a.metric.info.label} and ${b.metric.info.label}.`);
     for (const [side, asked] of [[a, request.base], [b, request.next]] as const) {
-      if (asked.window && !side.metric.info.windowed) out.push(`“${side.metric.info.label}” of ${side.engine.profile.name} cannot be cut to a window; the whole session is shown.`);
+      if (asked.window && !side.metric.info.windowed) out.push(`“${side.metric.info.label}” of ${side.engine.profile.name} is known for the whole session only; its window is ignored.`);
     }
     return out;
   }
@@ -111,7 +111,7 @@ function name(side: ProfileSide): string {
 
 function need(engine: Engine, id: string): Metric {
   const metric = engine.metric(id);
-  if (!metric) throw new Error(`${engine.profile.name} has no “${id}” values; choose a metric that both sides have.`);
+  if (!metric) throw new Error(`${engine.profile.name} has no values of “${id}”; choose a metric that both sides have.`);
   return metric;
 }
 

@@ -81,7 +81,7 @@ const recursion: Rule = (facts) => {
   const runaway = deepest.depth >= RUNAWAY;
   return [insight(facts, 'recursion', runaway ? 'critical' : 'warning', {
     title: `${nameOf(facts, deepest.func)} is ${deepest.depth.toLocaleString('en')} times on one stack`,
-    why: runaway ? 'Recursion this deep ends in a stack overflow when the input grows; each level also costs cache.' : 'Deep recursion uses stack in proportion to the input and hides what is hot behind a tower of equal frames.',
+    why: runaway ? 'Recursion this deep ends in a stack overflow when the input grows; each level also costs cache.' : 'Deep recursion uses stack in proportion to the input, and its many equal frames hide which function is hot.',
     evidence: [about(facts, deepest.func, (cpu.groups.func.total[deepest.func + 1] ?? 0) / cpu.sum)],
     advice: 'Check the end condition, then turn it into a loop with an explicit stack; “Collapse recursion” makes the graph readable meanwhile.',
     threshold: `one function ${DEEP} times or more on one stack (${RUNAWAY.toLocaleString('en')}: runaway)`,
@@ -102,7 +102,7 @@ const locks: Rule = (facts) => {
     const spent = covered(cpu, isLock);
     if (spent.value / cpu.sum >= LOCK_CPU) out.push(insight(facts, 'lock-share', 'warning', {
       title: `${percent(spent.value / cpu.sum)} of the CPU time goes into taking locks`,
-      why: 'Threads that fight for a lock burn CPU without doing work; more threads make it worse.',
+      why: 'Threads that contend for a lock use CPU time without doing work; more threads make it worse.',
       evidence: top(facts, cpu, spent.funcs),
       advice: 'Hold the lock for less (copy out, compute, write back), split it by key, or use one writer with a channel.',
       threshold: `${percent(LOCK_CPU)} of the CPU time below lock functions`,
@@ -112,7 +112,7 @@ const locks: Rule = (facts) => {
     const waited = covered(offcpu, isLock);
     if (waited.value / offcpu.sum >= LOCK_WAIT && waited.value >= LOCK_WAIT_US) out.push(insight(facts, 'lock-wait', 'warning', {
       title: `${formatAmount(waited.value, 'us')} of waiting is for locks, ${percent(waited.value / offcpu.sum)} of all waiting`,
-      why: 'A thread that waits for a lock is work that is ready and does not run: it shows as latency, not as CPU.',
+      why: 'A thread that waits for a lock has work to do and cannot run: that shows as latency, not as CPU time.',
       evidence: top(facts, offcpu, waited.funcs),
       advice: 'Switch the metric to off-CPU and look bottom-up at who holds the lock: shorten that section or give the data to one owner.',
       threshold: `${percent(LOCK_WAIT)} of the off-CPU time, and at least ${formatAmount(LOCK_WAIT_US, 'us')}, below lock functions`,
@@ -146,7 +146,7 @@ const allocatorShare: Rule = (facts) => {
   if (spent.value / cpu.sum < ALLOCATOR) return NONE;
   return [insight(facts, 'allocator-share', 'warning', {
     title: `The allocator takes ${percent(spent.value / cpu.sum)} of the CPU time`,
-    why: 'Allocating and freeing is work that produces nothing; programs that are well stay below a tenth.',
+    why: 'Allocating and freeing produces nothing; a healthy program spends less than a tenth of its time on it.',
     evidence: top(facts, cpu, spent.funcs),
     advice: 'Switch the metric to allocations and look bottom-up: reuse buffers (clear, not drop), reserve capacity, or pass slices. jemalloc or mimalloc help when allocations are already few.',
     threshold: `${percent(ALLOCATOR)} of the CPU time in malloc, free and their kind`,
@@ -203,8 +203,8 @@ const temporaryChurn: Rule = (facts) => {
   const source = engine.source('stacks');
   const paths = heaviest(metric, source.count, 4);
   return [insight(facts, 'temporary-churn', share >= 0.6 ? 'warning' : 'info', {
-    title: `${percent(share)} of ${count.info.total.toLocaleString('en')} allocations are freed before the next one`,
-    why: 'A block that lives for a moment could nearly always be a buffer that is kept, or a place on the stack.',
+    title: `${percent(share)} of ${count.info.total.toLocaleString('en')} allocations are freed before the next one is made`,
+    why: 'A block that lives only a moment can nearly always be a buffer that is reused, or stand on the stack.',
     evidence: paths.map(({ node, value }) => {
       const func = callerOf(facts, node);
       return about(facts, func, value / metric.info.total, `${nameOf(facts, func)}: ${value.toLocaleString('en')} temporary allocations`);
@@ -250,7 +250,7 @@ const growth: Rule = (facts) => {
       why: 'These paths kept growing through the whole recording and their blocks were still live at the end: with more time they take more memory.',
       evidence: [
         ...steady.slice(0, 4).map((p) => about(facts, callerOf(facts, p.node), p.value / sum, `${nameOf(facts, callerOf(facts, p.node))}: ${bytes(p.value)} still live`)),
-        ...(once > 0 ? [note(`${bytes(once)} more live at exit were allocated once (start-up, caches): not suspicious`)] : []),
+        ...(once > 0 ? [note(`${bytes(once)} more live at exit were allocated once (start-up, caches) and are not suspicious`)] : []),
       ],
       advice: 'Switch the metric to leaked bytes and follow the path: look for a map or list that is only added to, a cache without a bound, or a cycle of reference counts.',
       threshold: `a path with ${bytes(LEAK_BYTES)} or more live at exit that grew in at least ${STEADY} of 8 parts of the session`,
@@ -269,7 +269,7 @@ function laneGrowth(facts: Facts): readonly Insight[] {
   const grown = parts[7].min - parts[0].max;
   if (rising < STEADY || grown < GROWTH_MB || grown < GROWTH_SHARE * parts[0].max) return NONE;
   return [insight(facts, 'memory-growth', 'warning', {
-    title: `Memory grew by ${grown.toFixed(0)} MB and never came back`,
+    title: `Memory grew by ${grown.toFixed(0)} MB and stayed`,
     why: 'It rose in nearly every part of the recording; a program that has reached its working set stays level.',
     evidence: [note(`${lane.label}: ${parts[0].mean.toFixed(1)} MB in the first eighth, ${parts[7].mean.toFixed(1)} MB in the last`)],
     advice: facts.engine.metric('leaked_bytes') ? 'Switch the metric to net bytes and brush the last half.' : 'Record again without --no-alloc: the allocation stacks say which path grows.',
@@ -331,8 +331,8 @@ const spikeCauses: Rule = (facts) => {
       title: all.length === 1 ? spikeTitle(largest) : `${all.length} ${kind} spikes, the largest ${spikeTitle(largest).replace(/^(Memory|CPU) spike: /, '')}`,
       window: all.length === 1 ? spikeSpan(largest) : null,
       evidence: evidence.length > 0 ? evidence : [note('No stacks were recorded in its window.', spikeSpan(largest))],
-      why: memory ? 'Memory grew faster here than anywhere else; what is listed allocated it.' : 'The CPU was busy here; what is listed ran.',
-      advice: all.length === 1 ? 'Click to select its window: flame graph, tables and memory then speak about these moments only.' : 'Click one to select its window. Spikes with one cause are one thing to change.',
+      why: memory ? 'Memory grew quickly; what is listed allocated it.' : 'The CPU was busy; what is listed ran.',
+      advice: all.length === 1 ? 'Click “Show” to select its window: the flame graph and the tables then show these moments only.' : 'Click a spike to select its window. Spikes with the same cause need one change.',
       threshold: memory ? 'an episode found while recording: more than --spike-mem MB inside one second' : 'an episode found while recording: above --spike-cpu percent over 100 ms',
     })];
   });

@@ -90,6 +90,6 @@ describe('folded stacks', () => {
     expect(await refusal('')).toMatch(/is empty/);
     expect(await refusal('a;b -1\n')).toMatch(/no profile|form/);
     expect(await refusal('a;b 0\n')).toMatch(/no samples/);
-    expect(await refusal('hello world\nthis is prose\n')).toMatch(/no profile that RustScope knows/);
+    expect(await refusal('hello world\nthis is prose\n')).toMatch(/not a profile that RustScope reads/);
   });
 });

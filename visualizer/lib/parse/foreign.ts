@@ -64,7 +64,7 @@ const HEADS: readonly (readonly [head: RegExp, sentence: string])[] = [
   [/^Flat profile:/m, refusal('a report of gprof', NO_STACKS)],
   [/^v \d+ \d+\n(x|X|I) /m, refusal('a heaptrack recording', 'fold it with “heaptrack_print -F profile.folded FILE” and open that')],
   [/^--- Execution profile ---/m, refusal('the text report of async-profiler', 'record with “-o collapsed” and open that')],
-  [/^ *Full thread dump /m, refusal('a Java thread dump', 'it is one moment and no profile; record with async-profiler (“-o collapsed”)')],
+  [/^ *Full thread dump /m, refusal('a Java thread dump', 'it shows one moment and is not a profile; record with async-profiler (“-o collapsed”)')],
   [/^ *\d+ function calls( \(\d+ primitive calls\))? in /m, refusal('a table of Python’s cProfile', 'record with py-spy (“py-spy record -f speedscope”) and open that')],
   [/^(File: [^\n]*\n)?(Build ID: [^\n]*\n)?Type: \w+\n[\s\S]{0,400}\bflat +flat%/m, refusal('a table of “pprof -top”', 'open the .pb.gz file itself')],
   [/^% time +seconds +usecs\/call/m, refusal('a summary of strace', NO_STACKS)],

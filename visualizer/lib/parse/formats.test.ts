@@ -225,6 +225,6 @@ describe('perf script', () => {
 
 describe('what is none of these', () => {
   test.each([[new Uint8Array(5000).fill(7)], [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0)], ['{"a": 1}'], ['[1,2,3]'], ['"text"'], ['   \n ']])('%# is refused with a sentence', async (data) => {
-    expect(await refusal(data)).toMatch(/no profile that RustScope knows|empty|neither/);
+    expect(await refusal(data)).toMatch(/not a profile that RustScope reads|empty|neither/);
   });
 });

@@ -176,7 +176,7 @@ export class JsonReader {
   }
 
   private enter(): void {
-    if (++this.nesting > this.maxNesting) throw new InputError(`The JSON is nested more than ${this.maxNesting} levels deep at byte ${this.at}, which no profile is; the file is damaged.`);
+    if (++this.nesting > this.maxNesting) throw new InputError(`The JSON is nested more than ${this.maxNesting} levels deep at byte ${this.at}, deeper than any profile; the file is damaged.`);
   }
 
   private map(): JsonObject {
@@ -245,7 +245,7 @@ export class JsonReader {
     const column = this.column();
     let sum = 0;
     if (column instanceof Float64Array) for (let i = 0; i < column.length; i++) column[i] = sum += column[i];
-    else if (!Array.isArray(column) || column.some((one) => typeof one !== 'number')) this.fail('a difference that is no number');
+    else if (!Array.isArray(column) || column.some((one) => typeof one !== 'number')) this.fail('a difference that is not a number');
     else return column.map((one) => (sum += one as number));
     return column;
   }

@@ -72,7 +72,7 @@ async function parse(bytes: Uint8Array, name: string, work: Work, sidecars: read
     case 'foreign': throw new InputError(detected.sentence);
     case 'firefox-symbols': throw new InputError('This is a symbol side-car (.syms.json) of samply; drop it together with its profile.');
     case 'empty': throw new InputError('The file is empty; the recording may have failed, run it again.');
-    case 'unknown-json': throw new InputError(`This JSON is no profile that RustScope knows; it reads ${KNOWN}.`);
-    case 'unknown': throw new InputError(`The content is no profile that RustScope knows; it reads ${KNOWN}.`);
+    case 'unknown-json': throw new InputError(`This JSON is not a profile that RustScope reads. It reads ${KNOWN}.`);
+    case 'unknown': throw new InputError(`This file is not a profile that RustScope reads. It reads ${KNOWN}.`);
   }
 }

@@ -82,7 +82,7 @@ class SessionReader {
     const out = new Int32Array(numbers.length);
     for (let i = 0; i < numbers.length; i++) {
       const value = numbers[i];
-      if (!(value >= -1 && value < allowed) || value !== Math.floor(value)) throw damaged(`${what}[${i}] is ${Number.isNaN(value) ? 'no number' : value}, outside the ${allowed} there are`);
+      if (!(value >= -1 && value < allowed) || value !== Math.floor(value)) throw damaged(`${what}[${i}] is ${Number.isNaN(value) ? 'not a number' : value}, outside the ${allowed} there are`);
       out[i] = value;
     }
     return out;

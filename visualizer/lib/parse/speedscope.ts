@@ -81,7 +81,7 @@ async function addSampled(profile: JsonObject, t: Target, work: Work): Promise<v
   for (let s = 0; s < samples.length; s++) {
     const stack: ArrayLike<Json> = samples[s] instanceof Float64Array ? (samples[s] as Float64Array) : asList(samples[s]);
     const weight = weights.length === 0 ? 1 : weights[s];
-    if (!Number.isFinite(weight)) throw damaged(`weight ${s} is no number`);
+    if (!Number.isFinite(weight)) throw damaged(`weight ${s} is not a number`);
     let node = -1;
     for (let f = 0; f < stack.length; f++) node = t.build.node(node, t.frameAt(stack[f] as number));
     if (node >= 0 && weight !== 0) addSpan(t, node, at, at + weight);

@@ -41,7 +41,7 @@ export class NameSearch {
     try {
       pattern = new RegExp(query.text, query.caseSensitive ? '' : 'i');
     } catch (error) {
-      return { mask, funcs: 0, error: `Not a regular expression: ${(error as Error).message.replace(/^.*?: (?=[^/]*$)/, '')}` };
+      return { mask, funcs: 0, error: `This is not a regular expression: ${(error as Error).message.replace(/^.*?: (?=[^/]*$)/, '')}` };
     }
     let funcs = 0;
     for (let f = 0; f < mask.length; f++) if (pattern.test(this.searched![f])) funcs += mask[f] = 1;

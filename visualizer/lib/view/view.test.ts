@@ -286,7 +286,7 @@ describe('layout and search', () => {
     expect(totals('^vec::g', true)).toEqual([1, 3]);
     expect(totals('VEC', false, true)).toEqual([1, 2]);
     expect(totals('')).toEqual([0, 0]);
-    expect(search.find({ text: '(', regexp: true }).error).toMatch(/Not a regular expression/);
+    expect(search.find({ text: '(', regexp: true }).error).toMatch(/not a regular expression/);
     const { mask } = search.find({ text: 'vec', regexp: false });
     const t = view.topology!;
     const first = nextMatch(t, view.value, mask, 0, 1);

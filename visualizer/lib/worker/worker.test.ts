@@ -17,7 +17,7 @@ describe('the worker', () => {
     const stages: LoadProgress[] = [];
     const { profiles, errors } = await analyst.load([file('a.txt', 'a;b 1\n'), file('bad', 'nothing here'), file('b.txt', 'a;c 2\n')], { onProgress: (p) => stages.push(p) });
     expect(profiles.map((p) => p.name)).toEqual(['a.txt', 'b.txt']);
-    expect(errors).toEqual([{ file: 'bad', message: expect.stringMatching(/no profile that RustScope knows/) }]);
+    expect(errors).toEqual([{ file: 'bad', message: expect.stringMatching(/not a profile that RustScope reads/) }]);
     expect(stages.some((s) => s.file === 'b.txt' && s.stage === 'parsing')).toBe(true);
     const view = await analyst.ask('view', request({ profile: profiles[1].id }));
     expect(view.value[0]).toBe(2);

@@ -260,7 +260,7 @@ def test_a_signal_to_us_keeps_what_was_measured(rustscope, tmp_path):
 @pytest.mark.parametrize(
     "argv, says",
     [
-        ([], "nothing to run"),
+        ([], "name a command to run"),
         (["-r", "0", "true"], "--runs"),
         (["-r", "1.5", "true"], "whole number"),
         (["-m", "20", "-M", "5", "true"], "more than --max-runs"),

@@ -136,7 +136,7 @@ static int percent(const char *text, char end, double *part, struct rs_err *err)
         rest++;
     if (rest == text || (*rest && *rest != end) || !(value >= 0.01 && value <= 1000))
         return rs_err_set(err, -EINVAL,
-                          "--threshold wants per cent, from 0.01 to 1000: --threshold 5 or --threshold 5,1 (not %s)",
+                          "--threshold takes per cent, from 0.01 to 1000: --threshold 5 or --threshold 5,1 (not %s)",
                           text);
     *part = value / 100;
     return 0;
@@ -190,11 +190,11 @@ static int floors(struct gate_limits *limits, const char *text, struct rs_err *e
 
         if (one_floor(limits, p, len))
             return rs_err_set(err, -EINVAL,
-                              "--floor wants a time, a size or a number, as in --floor 2ms,64KiB,10 (not %.*s)",
+                              "--floor takes a time, a size or a number, as in --floor 2ms,64KiB,10 (not %.*s)",
                               (int)(len < 40 ? len : 40), p);
         p += len + (p[len] == ',');
     }
-    return *text ? 0 : rs_err_set(err, -EINVAL, "--floor wants a time, a size or a number, as in --floor 2ms,64KiB,10");
+    return *text ? 0 : rs_err_set(err, -EINVAL, "--floor takes a time, a size or a number, as in --floor 2ms,64KiB,10");
 }
 
 static int fail_on(enum fail_on *what, const char *text, struct rs_err *err)
@@ -210,7 +210,7 @@ static int fail_on(enum fail_on *what, const char *text, struct rs_err *err)
             *what = (enum fail_on)i;
             return 0;
         }
-    return rs_err_set(err, -EINVAL, "--fail-on wants any, minor, moderate, critical or none, not %s", text);
+    return rs_err_set(err, -EINVAL, "--fail-on takes any, minor, moderate, critical or none, not %s", text);
 }
 
 static int rows(size_t *top, const char *text, struct rs_err *err)
@@ -219,7 +219,7 @@ static int rows(size_t *top, const char *text, struct rs_err *err)
     long value = strtol(text, &rest, 10);
 
     if (rest == text || *rest || value < 1 || value > 10000)
-        return rs_err_set(err, -EINVAL, "--top wants a number of rows from 1 to 10000, not %s", text);
+        return rs_err_set(err, -EINVAL, "--top takes a number of rows from 1 to 10000, not %s", text);
     *top = (size_t)value;
     return 0;
 }
@@ -248,7 +248,7 @@ static int one_option(struct compare_command *o, int option, char **argv, struct
         return comparison_check_metrics(optarg, err);
     case 'o':
         o->comparison.only = optarg;
-        return *optarg ? 0 : rs_err_set(err, -EINVAL, "--only wants a pattern");
+        return *optarg ? 0 : rs_err_set(err, -EINVAL, "--only takes a pattern");
     case 'F':
         return fail_on(&o->comparison.fail_on, optarg, err);
     case 'n':
@@ -285,7 +285,7 @@ static int parse(struct compare_command *o, int argc, char **argv, struct rs_err
     while (!rc && (option = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1) {
         if (option == 1) {
             if (arm < 0 && loose >= ARMS)
-                return rs_err_set(err, -EINVAL, "compare wants two sessions; for more: --base FILE... --new FILE...");
+                return rs_err_set(err, -EINVAL, "compare takes two sessions; for more: --base FILE... --new FILE...");
             rc = add_files(&o->files[arm < 0 ? loose++ : arm], optarg, err);
             continue;
         }
@@ -298,13 +298,13 @@ static int parse(struct compare_command *o, int argc, char **argv, struct rs_err
         return rc;
     for (; optind < argc; optind++) {
         rc = arm < 0 && loose >= ARMS
-                 ? rs_err_set(err, -EINVAL, "compare wants two sessions; for more: --base FILE... --new FILE...")
+                 ? rs_err_set(err, -EINVAL, "compare takes two sessions; for more: --base FILE... --new FILE...")
                  : add_files(&o->files[arm < 0 ? loose++ : arm], argv[optind], err);
         if (rc)
             return rc;
     }
     if (!o->files[ARM_BASE].count || !o->files[ARM_NEXT].count)
-        return rs_err_set(err, -EINVAL, "compare wants two sessions: rustscope compare BASE.json NEW.json");
+        return rs_err_set(err, -EINVAL, "compare takes two sessions: rustscope compare BASE.json NEW.json");
     if (o->files[ARM_BASE].count + o->files[ARM_NEXT].count > MOST_SESSIONS)
         return rs_err_set(err, -EINVAL, "these are more than %d sessions", MOST_SESSIONS);
     return 0;

@@ -143,7 +143,8 @@ static int parse(struct export_options *o, int argc, char **argv, struct rs_err 
     if (!o->format)
         o->format = export_format_of_path(o->output);
     if (!o->format)
-        return rs_err_set(err, -EINVAL, "the name %s tells no format: give --format, one of %s", o->output,
+        return rs_err_set(err, -EINVAL,
+                          "no format is given, and the name %s does not tell one: give --format, one of %s", o->output,
                           list_of(format_name));
     return 0;
 }

@@ -133,7 +133,7 @@ static int parse_question(struct report_options *o, int option, struct rs_err *e
         if (q->function)
             return rs_err_set(err, -EINVAL, "--callers and --callees ask about one function: give one of them, once");
         if (!*optarg)
-            return rs_err_set(err, -EINVAL, "--%s wants a function's name", option == 'c' ? "callers" : "callees");
+            return rs_err_set(err, -EINVAL, "--%s takes a function's name", option == 'c' ? "callers" : "callees");
         q->function = optarg;
         q->callees = option == 'C';
         return 0;

@@ -151,7 +151,7 @@ static struct parameter_values *add_parameter(struct parser *p, const char *name
             return NULL;
         }
     if (!*name || strpbrk(name, "{}")) {
-        rs_err_set(err, -EINVAL, "'%s' is no name of a parameter", name);
+        rs_err_set(err, -EINVAL, "'%s' is not the name of a parameter", name);
         return NULL;
     }
     p->parameters = xreallocarray(p->parameters, p->parameter_count + 1, sizeof(*p->parameters));
@@ -246,7 +246,7 @@ static int failures(struct bench_options *o, const char *text, struct rs_err *er
         long code = strtol(text, &end, 10);
 
         if (end == text || (*end && *end != ',') || code < 1 || code > 255)
-            return rs_err_set(err, -EINVAL, "--ignore-failure wants all-non-zero or statuses from 1 to 255, not '%s'",
+            return rs_err_set(err, -EINVAL, "--ignore-failure takes all-non-zero or statuses from 1 to 255, not '%s'",
                               text);
         o->ignored[code] = true;
         text = *end ? end + 1 : end;
@@ -597,7 +597,8 @@ static int check_together(struct parser *p, struct rs_err *err)
     if (p->program)
         add(&p->commands, p->program);
     if (!p->commands.count)
-        return rs_err_set(err, -EINVAL, "nothing to run: rustscope bench 'COMMAND' or rustscope bench -- PROGRAM");
+        return rs_err_set(err, -EINVAL,
+                          "name a command to run: rustscope bench 'COMMAND' or rustscope bench -- PROGRAM");
     if (p->vs && p->reference)
         return rs_err_set(err, -EINVAL, "--vs and --reference both name the base: give one");
     if (p->vs && p->commands.count > 1)

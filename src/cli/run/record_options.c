@@ -246,7 +246,7 @@ static int check_fifo(const struct record_options *o, int rest, struct rs_err *e
     if (!rest)
         return rs_err_set(err, -EINVAL, "listen needs the path of a FIFO: rustscope listen [OPTIONS] FIFO");
     if (rest > 1)
-        return rs_err_set(err, -EINVAL, "one FIFO, not %d: rustscope listen [OPTIONS] FIFO", rest);
+        return rs_err_set(err, -EINVAL, "listen takes one FIFO, not %d: rustscope listen [OPTIONS] FIFO", rest);
     if (!*o->argv[0])
         return rs_err_set(err, -EINVAL, "the FIFO's path is empty");
     return 0;

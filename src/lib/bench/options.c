@@ -67,22 +67,22 @@ static int take_number(struct rs_bench_options *o, int option, const char *text)
     switch (option) {
     case 'n':
         if (!number_of(text, 0, 1000, &value))
-            return rs_bench_usage(o, "--noise wants a percentage, not \"%s\"", text);
+            return rs_bench_usage(o, "--noise takes a percentage, not \"%s\"", text);
         o->noise = value / 100;
         return 0;
     case 'p':
         if (!number_of(text, 1, RS_BENCH_PROCESSES_MAX, &value))
-            return rs_bench_usage(o, "--processes wants a number from 1 to 64, not \"%s\"", text);
+            return rs_bench_usage(o, "--processes takes a number from 1 to 64, not \"%s\"", text);
         o->processes = (uint32_t)value;
         return 0;
     case 't':
         if (!number_of(text, 1e-6, 86400, &value))
-            return rs_bench_usage(o, "--time wants seconds, not \"%s\"", text);
+            return rs_bench_usage(o, "--time takes seconds, not \"%s\"", text);
         o->time_sec = value;
         return 0;
     default:
         if (!number_of(text, 2, RS_BENCH_SAMPLES_MAX, &value))
-            return rs_bench_usage(o, "--samples wants a number from 2 to 100000, not \"%s\"", text);
+            return rs_bench_usage(o, "--samples takes a number from 2 to 100000, not \"%s\"", text);
         o->samples = (uint32_t)value;
         return 0;
     }
@@ -154,7 +154,7 @@ int rs_bench_take_options(struct rs_bench_options *o, int argc, char **argv)
             help(o);
             return 1;
         case ':':
-            rc = rs_bench_usage(o, "%s wants a value", argv[optind - 1]);
+            rc = rs_bench_usage(o, "%s needs a value", argv[optind - 1]);
             break;
         case '?':
             rc = rs_bench_usage(o, "there is no option %s", argv[optind - 1]);

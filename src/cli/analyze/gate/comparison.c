@@ -200,7 +200,7 @@ int comparison_check_metrics(const char *list, struct rs_err *err)
                 (int)(len < 40 ? len : 40), p);
         p += len + (p[len] == ',');
     }
-    return *list ? 0 : rs_err_set(err, -EINVAL, "--metric wants a list, as in --metric cpu,allocations");
+    return *list ? 0 : rs_err_set(err, -EINVAL, "--metric takes a list, as in --metric cpu,allocations");
 }
 
 static bool is_part(const struct figure *f)

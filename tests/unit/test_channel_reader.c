@@ -396,6 +396,19 @@ START_TEST(an_image_beyond_the_nodes_bound_is_refused_and_counted)
 }
 END_TEST
 
+START_TEST(rows_beyond_their_bound_are_counted_and_the_totals_have_them)
+{
+    open_reader();
+    send_one(1, 1);
+    reader.row_count = READER_ROWS_MAX;
+    reader_finish(&reader, 0);
+    ck_assert_uint_eq(reader.rows_dropped, 1);
+    ck_assert_uint_eq(reader.images[0]->heap.allocations, 1);
+    reader.row_count = 0;
+    close_reader();
+}
+END_TEST
+
 START_TEST(a_call_path_beyond_the_nodes_bound_counts_at_the_root)
 {
     struct frame f;
@@ -420,5 +433,5 @@ SUITE("channel_reader", packed_events_are_what_was_packed, long_events_and_unkno
       a_truncated_record_ends_its_frame_and_nothing_else, parents_that_would_make_a_circle_are_refused,
       wild_ids_do_not_grow_the_reader, an_image_that_is_settled_gives_its_memory_back_and_late_frames_are_garbage,
       an_image_beyond_the_nodes_bound_is_refused_and_counted, a_call_path_beyond_the_nodes_bound_counts_at_the_root,
-      random_and_mutated_frames_are_survived, the_slab_is_private_and_goes_away,
-      records_pass_through_a_slab_while_it_is_read_and_wait_in_it_while_it_is_not)
+      rows_beyond_their_bound_are_counted_and_the_totals_have_them, random_and_mutated_frames_are_survived,
+      the_slab_is_private_and_goes_away, records_pass_through_a_slab_while_it_is_read_and_wait_in_it_while_it_is_not)

@@ -259,7 +259,7 @@ static void count_losses(struct channel *ch)
                                     .unknown_frees = s->diagnostics.unknown_frees,
                                     .images = r->images_refused,
                                     .nodes = r->folded_nodes};
-    uint64_t skipped = 0, truncated = 0, no_stack = 0;
+    uint64_t skipped = 0, truncated = 0, no_stack = 0, ranges = 0;
 
     for (size_t i = 0; i < r->image_count; i++) {
         const struct image *image = r->images[i];
@@ -267,14 +267,17 @@ static void count_losses(struct channel *ch)
         skipped += image->skipped;
         truncated += image->truncated;
         no_stack += image->no_stack;
+        ranges += image->outside_folded;
     }
     explain_losses(s, &losses);
     session_count_folded(s, "allocations_in_signal_handlers", skipped);
     session_count_folded(s, "allocation_stacks_truncated", truncated);
     session_count_folded(s, "allocations_without_stack", no_stack);
+    session_count_folded(s, "mapped_ranges", ranges);
     session_count_folded(s, "channel_garbage", r->garbage_frames + r->garbage_records);
     session_count_folded(s, "channel_nodes", r->folded_nodes);
     session_count_folded(s, "channel_records", r->records_dropped);
+    session_count_folded(s, "channel_rows", r->rows_dropped);
 }
 
 void channel_finish(struct channel *ch)

@@ -78,6 +78,7 @@ struct image {
         uint64_t start, end;
     } * outside; /* sorted, apart */
     size_t outside_count, outside_cap;
+    uint64_t outside_folded; /* ranges beyond OUTSIDE_RANGES_MAX, whose bytes are not counted */
 
     struct row_cell *cells;
     uint16_t *dirty;

@@ -6,8 +6,10 @@
 
 static void push_row(struct reader *r, uint32_t image, const struct row_cell *cell)
 {
-    if (r->row_count == READER_ROWS_MAX) /* nobody takes them: the totals still know */
+    if (r->row_count == READER_ROWS_MAX) { /* nobody takes them: the totals still know */
+        r->rows_dropped++;
         return;
+    }
     GROW(r->rows, r->row_count + 1, r->row_cap);
     r->rows[r->row_count++] = (struct reader_row){.image = image,
                                                   .site = cell->site,

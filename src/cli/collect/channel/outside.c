@@ -27,8 +27,13 @@ void outside_change(struct image *image, uint64_t start, uint64_t end, bool add_
         for (k = 0; k < 2; k++) {
             struct range rest = k ? (struct range){end, old.end} : (struct range){old.start, start};
 
-            if (rest.start >= rest.end || image->outside_count == OUTSIDE_RANGES_MAX)
+            if (rest.start >= rest.end)
                 continue;
+            if (image->outside_count == OUTSIDE_RANGES_MAX) {
+                image->outside_bytes -= rest.end - rest.start;
+                image->outside_folded++;
+                continue;
+            }
             GROW(image->outside, image->outside_count + 2, image->outside_cap);
             ranges = image->outside;
             memmove(&ranges[i + 1], &ranges[i], (image->outside_count - i) * sizeof(*ranges));
@@ -36,8 +41,12 @@ void outside_change(struct image *image, uint64_t start, uint64_t end, bool add_
             image->outside_count++;
         }
     }
-    if (!add_range || image->outside_count == OUTSIDE_RANGES_MAX)
+    if (!add_range)
         return;
+    if (image->outside_count == OUTSIDE_RANGES_MAX) {
+        image->outside_folded++;
+        return;
+    }
     for (i = 0; i < image->outside_count && ranges[i].start < start; i++)
         ;
     memmove(&ranges[i + 1], &ranges[i], (image->outside_count - i) * sizeof(*ranges));

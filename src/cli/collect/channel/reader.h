@@ -85,6 +85,7 @@ struct reader {
     uint64_t blind_ticks; /* in which writers took us for dead, because we were stopped, and recorded nothing */
     uint32_t blind_time;  /* end of the last such time, as heaps have it */
     uint64_t events, frames, garbage_frames, garbage_records, folded_nodes, records_dropped;
+    uint64_t rows_dropped;   /* of what happened in each 100 ms; the totals have it */
     uint64_t images_refused; /* process images beyond the bounds, of which nothing is known */
 };
 

@@ -182,7 +182,7 @@ static double unbias(struct rs_arms *a, size_t base_count, size_t next_count, bo
     return before > 0 ? (a->next_variance + a->base_variance) / before : 1;
 }
 
-/* Fieller's interval of a ratio: where next - bound * base is no further from 0 than Student's distribution allows. */
+/* Fieller's interval of a ratio: where next - bound * base is not further from 0 than Student's distribution allows. */
 static void student_interval(struct rs_arms *a)
 {
     double t = rs_student_975(a->degrees), g = t * t * a->base_variance / (a->base * a->base);

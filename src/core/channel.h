@@ -104,7 +104,7 @@ void rs_stream_open(struct rs_stream *s, struct rs_channel *channel, enum rs_sou
                     uint32_t tid);
 
 /*
- * Room for BYTES (rounded up to words) at the end of the stream; NULL, and counted as lost, when there is none: the
+ * Room for BYTES (rounded up to words) at the end of the stream; NULL, and counted as lost, when there is no room: the
  * slab is full, the pipe is full. DEFINITION may use the pages kept for definitions. The record becomes visible by
  * rs_stream_commit(), which must follow before the next reserve: it publishes everything written so far and promises
  * that it will not change any more. rs_stream_publish() makes only the first half of that.
@@ -123,5 +123,5 @@ void rs_stream_flush(struct rs_stream *s);
 /* Hands the page back. S is closed afterwards. */
 void rs_stream_close(struct rs_stream *s);
 
-/* Ends the frame and starts the next; false when there is none to be had. For writers of packed records. */
+/* Ends the frame and starts the next; false when no frame can be had. For writers of packed records. */
 bool rs_stream_next_frame(struct rs_stream *s, bool definition);

@@ -71,7 +71,7 @@ void rs_json_kv_str(struct rs_json *j, const char *key, const char *text);
 void rs_json_kv_bool(struct rs_json *j, const char *key, bool value);
 
 /*
- * The length of the valid UTF-8 character at BYTES (1-4), or 0 when the bytes there are none (truncated, overlong, a
+ * The length of the valid UTF-8 character at BYTES (1-4), or 0 when the bytes there are not one (truncated, overlong, a
  * surrogate, beyond U+10FFFF).
  */
 unsigned rs_utf8_char_len(const char *bytes, size_t len);

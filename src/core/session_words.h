@@ -62,7 +62,7 @@ enum rs_words {
 
 /* The word of VALUE; "" for a value that has none (it is not written then). */
 const char *rs_word(enum rs_words words, unsigned value);
-/* The value whose word is the LEN bytes at TEXT; the first one, 0, when it is none of them. */
+/* The value whose word is the LEN bytes at TEXT; the first one, 0, when no value has that word. */
 unsigned rs_word_value(enum rs_words words, const char *text, size_t len);
 /* The number of values, wordless ones included. */
 unsigned rs_word_count(enum rs_words words);

@@ -50,7 +50,7 @@ static const struct rs_unwind_module *find_module(struct rs_unwinder *u, uint64_
 
 /*
  * Whether PC, without unwind information, is in the code that an object is entered by: the loader's own _start, and
- * that of programs whose C library has none for it. There is no caller. (ld.so's is 80 bytes long.)
+ * that of programs whose C library has no unwind information for it. There is no caller. (ld.so's is 80 bytes long.)
  */
 static bool in_entry_code(const struct rs_unwind_module *m, uint64_t pc)
 {

@@ -81,7 +81,8 @@ struct rs_fde_ref {
 
 /*
  * One mapped ELF object. All addresses are those of the unwound process. The bytes are borrowed: they must stay
- * readable as long as the module is used. Filled by rs_unwind_module_elf() or, for this process, rs_unwind_find_local().
+ * readable as long as the module is used. Filled by rs_unwind_module_elf() or, for this process,
+ * rs_unwind_find_local().
  */
 struct rs_unwind_module {
     uint64_t start, end; /* the addresses that it covers */
@@ -98,15 +99,16 @@ struct rs_unwind_module {
 /*
  * Describe the ELF file image FILE (LEN bytes: the whole file, mapped or read), loaded with BIAS so that it covers
  * [start, end). Borrows FILE. A compressed .debug_frame is not read: decompress it (libelf) and set m->debug.
- * Returns 0; -ENOEXEC if this is no ELF file of this architecture; -ENODATA if it has no unwind information (the module
- * is still valid: frame pointers are tried then). Nothing outside FILE is read, however corrupt it is.
+ * Returns 0; -ENOEXEC if this is not an ELF file of this architecture; -ENODATA if it has no unwind information (the
+ * module is still valid: frame pointers are tried then). Nothing outside FILE is read, however corrupt it is.
  */
 int rs_unwind_module_elf(struct rs_unwind_module *m, const void *file, size_t len, uint64_t start, uint64_t end,
                          uint64_t bias);
 
 /*
  * The load bias of the ELF file image FILE, one of whose executable mappings (in /proc/PID/maps or an MMAP2 record)
- * starts at address START with file offset OFFSET. False if no executable segment of the file is mapped like that. Reads nothing outside FILE.
+ * starts at address START with file offset OFFSET. False if no executable segment of the file is mapped like that.
+ * Reads nothing outside FILE.
  */
 bool rs_elf_bias(const void *file, size_t len, uint64_t start, uint64_t offset, uint64_t *bias);
 

@@ -6,7 +6,7 @@
 
 #include "core/unwind.h"
 
-/* Copy the ELF header at FILE into *EH; false if this is no 64-bit ELF file of this architecture. */
+/* Copy the ELF header at FILE into *EH; false if this is not a 64-bit ELF file of this architecture. */
 bool rs_elf_header(const uint8_t *file, size_t size, Elf64_Ehdr *eh);
 
 /*

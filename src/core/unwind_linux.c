@@ -3,8 +3,8 @@
  * This process's own modules, memory and stacks.
  *
  * glibc >= 2.35 answers "which object is at this pc" without locks (_dl_find_object, made for unwinding). Elsewhere
- * (musl) a small table is made from /proc/self/maps. dl_iterate_phdr() is no way: it takes the loader's lock, which
- * the interrupted or allocating code may hold.
+ * (musl) a small table is made from /proc/self/maps. dl_iterate_phdr() cannot be used: it takes the loader's lock,
+ * which the interrupted or allocating code may hold.
  */
 #include <dlfcn.h>
 #include <errno.h>

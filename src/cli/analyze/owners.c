@@ -13,7 +13,7 @@ static const struct frame *frame_of(const struct calltree *tree, int32_t node)
     return &tree->frames[tree->nodes[node].frame];
 }
 
-/* A stub of the linker's is nobody's line, whoever's object it is in. */
+/* A stub that the linker made is nobody's code, in whichever object it stands. */
 static bool is_stub(const struct session *s, const struct frame *frame)
 {
     return frame->func && text_ends_with(strings_get(&s->strings, frame->func), "@plt");

@@ -103,7 +103,7 @@ static int tell(struct bench_command *c)
     return failed;
 }
 
-/* A file that cannot be written is no news after an hour of runs. */
+/* A file that cannot be written must be known before an hour of runs. */
 static void check_exports(const struct bench_options *o)
 {
     for (int format = 0; format < BENCH_FORMATS; format++) {
@@ -129,7 +129,7 @@ static int run_series(struct bench_command *c)
     return rc ? bench_exit_status(c->bench) ? bench_exit_status(c->bench) : 1 : failed;
 }
 
-/* Records one run of ARM, which is none of the timed ones. Returns 0, or the exit status after saying why not. */
+/* Records one run of ARM, apart from the timed ones. Returns 0, or the exit status after saying why not. */
 static int record(struct bench_command *c, struct comparison *comparison, enum arm arm)
 {
     const struct bench_arm *program = &c->options.arms[arm];
@@ -190,7 +190,7 @@ static int record_arms(struct bench_command *c, struct comparison *comparison)
     return status;
 }
 
-/* A second series: what it does not show as well is no change. */
+/* A second series: a change that it does not show as well does not count. */
 static int confirm(struct bench_command *c, struct bench_gate *first, const struct gate_limits *limits)
 {
     const struct bench_result *results = bench_results(c->bench);

@@ -74,7 +74,7 @@ static void help(void)
           stdout);
 }
 
-/* The index of WORD among what NAME gives; a sentence that lists them when it is none. */
+/* The index of WORD among what NAME gives; a sentence that lists them when it is not among them. */
 static int one_of(const char *option, const char *word, const char *(*name)(unsigned), unsigned *value,
                   struct rs_err *err)
 {
@@ -277,7 +277,7 @@ int cmd_report(int argc, char **argv)
         page.path = o.file;
         page.path_bytes = stat(o.file, &st) == 0 ? (uint64_t)st.st_size : 0;
     }
-    /* A reader that leaves early (| head) is no failure, and nothing to speak of. */
+    /* A reader that leaves early (| head) is not a failure and needs no message. */
     signal(SIGPIPE, SIG_DFL);
     if (o.asks)
         print_answer(s, &o, &page);

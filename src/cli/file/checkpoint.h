@@ -12,7 +12,7 @@
  */
 struct checkpoint;
 
-/* OUTPUT and SESSION must outlive it. NULL when OUTPUT is no regular file ("-", a FIFO, a device). */
+/* OUTPUT and SESSION must outlive it. NULL when OUTPUT is not a regular file ("-", a FIFO, a device). */
 struct checkpoint *checkpoint_new(struct loop *loop, struct session *session, const char *output);
 
 /* Waits for a child that still writes; removes the partial file when DONE: the real one is on disk. NULL is fine. */

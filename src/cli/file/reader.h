@@ -37,7 +37,7 @@ struct session_reader {
 int reader_broken(struct session_reader *r, const char *what);
 /* The section KEY; false when the file has none. */
 bool reader_section(const struct session_reader *r, const char *key, struct json_slice *value);
-/* TEXT of the file as a name of the session; 0 when it is no string. */
+/* TEXT of the file as a name of the session; 0 when it is not a string. */
 string_id reader_text(struct session_reader *r, const cJSON *item);
 /* Entry ID of the file's strings as a name of the session; 0 when it has none. */
 string_id reader_name(const struct session_reader *r, int64_t id);
@@ -64,7 +64,7 @@ size_t item_texts(struct session_reader *r, const cJSON *object, const char *key
 uint64_t item_at_ns(const struct session_reader *r, const cJSON *object, const char *key);
 uint64_t item_bytes(const cJSON *object, const char *key);
 uint64_t item_ns(const cJSON *object, const char *key);
-/* The value whose word stands under KEY; 0 when it is none of them. */
+/* The value whose word stands under KEY; 0 when no value has it. */
 unsigned item_word(const cJSON *object, const char *key, enum rs_words words);
 
 /* -- columns -- */

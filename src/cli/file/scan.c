@@ -191,5 +191,5 @@ bool json_scan_number(struct json_slice value, double *number)
     memcpy(buf, value.text, value.len);
     buf[value.len] = '\0';
     *number = strtod(buf, &end);
-    return !*end && isfinite(*number); /* 1e400 is no number of ours */
+    return !*end && isfinite(*number); /* 1e400 does not fit a double */
 }

@@ -27,5 +27,6 @@ void compare_difference(const struct figure *f, double change, char *out, size_t
 /* The first line: what happened, how much, who did it, and how sure the rest is. */
 void compare_sentence(const struct comparison *c, char *out, size_t cap);
 
-/* Why F is unsure or not comparable and what would help, or why a change is none; "" where there is nothing to say. */
+/* Why F is unsure or not comparable and what would help, or why a difference does not count as a change; "" where there
+ * is nothing to say. */
 void compare_remedy(const struct comparison *c, const struct figure *f, char *out, size_t cap);

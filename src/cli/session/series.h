@@ -50,8 +50,8 @@ void series_put_span(struct series *series, size_t column, uint64_t from_ns, uin
 void series_raise_span(struct series *series, size_t column, uint64_t from_ns, uint64_t to_ns, double value);
 
 /*
- * At the end, for SERIES_MEAN columns: the last point is seldom a whole one, and a mean over next to no time is none. It
- * becomes the mean of the last AT_LEAST_NS, with what it lacks from the point before it.
+ * At the end, for SERIES_MEAN columns: the last point seldom covers its whole time, and a mean over next to no time
+ * means nothing. It becomes the mean of the last AT_LEAST_NS, with what it lacks from the point before it.
  */
 void series_settle_last(struct series *series, size_t column, uint64_t at_least_ns);
 

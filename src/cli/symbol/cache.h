@@ -42,7 +42,7 @@ const struct answer_range *answers_find(const struct answers *answers, uint64_t 
  */
 bool cache_parse(const void *bytes, size_t len, uint64_t identity, struct answers *answers);
 
-/* Reads the file NAME of DIR. False when there is none to trust. */
+/* Reads the file NAME of DIR. False when there is no such file, or it cannot be trusted. */
 bool cache_read(const char *dir, const char *name, uint64_t identity, struct answers *answers);
 
 /* Writes ADDED, merged with what the file NAME holds by now. Returns 0 or a negative errno; nobody has to care. */

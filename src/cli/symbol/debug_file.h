@@ -16,7 +16,7 @@ struct elf_file {
     char *path; /* NULL: none */
 };
 
-/* Opens FD (taken over) as an ELF file; PATH is copied. False, and FD closed, when it is none. */
+/* Opens FD (taken over) as an ELF file; PATH is copied. False, and FD closed, when it is not an ELF file. */
 bool elf_file_open(struct elf_file *file, int fd, const char *path);
 void elf_file_close(struct elf_file *file);
 

@@ -64,7 +64,7 @@ struct unit {
     Dwarf_Lines *lines;
     size_t line_count;
     Dwarf_Files *files;
-    unsigned first_file;  /* files are numbered from 0 since DWARF 5; before, 0 was none */
+    unsigned first_file;  /* files are numbered from 0 since DWARF 5; before, 0 stood for "no file" */
     const char *comp_dir; /* NULL when not stated */
 };
 
@@ -189,8 +189,7 @@ static void close_handle(struct dwarf_index *index)
     ranges_release(&index->ranges);
     if (index->dwarf)
         dwarf_end(index->dwarf);
-    *index =
-        (struct dwarf_index){.elf = index->elf, .units_read = index->units_read, .missing = index->missing};
+    *index = (struct dwarf_index){.elf = index->elf, .units_read = index->units_read, .missing = index->missing};
 }
 
 static void list_unit(struct dwarf_index *index, const Dwarf_Die *die)

@@ -14,7 +14,7 @@ enum { JIT_MAX_ENTRIES = 2000000 };
 /* Adds the entries of a perf map (`START SIZE name` in hexadecimal). Returns how many. */
 size_t jit_parse_map(struct symbol_table *table, const char *text, size_t len);
 
-/* Adds the load records of a jitdump file of LEN bytes. Returns how many; 0 when it is none. */
+/* Adds the load records of a jitdump file of LEN bytes. Returns how many; 0 when it is not a jitdump file. */
 size_t jit_parse_dump(struct symbol_table *table, const unsigned char *bytes, size_t len);
 
 /*

@@ -43,7 +43,7 @@ struct symbols_options {
     const volatile sig_atomic_t *stop;
 };
 
-/* Modules that are no files: the running kernel; code of process %d without a file, at absolute addresses. */
+/* Modules that are not files: the running kernel; code of process %d without a file, at absolute addresses. */
 #define SYMBOL_KERNEL_PATH     "[kernel]"
 #define SYMBOL_JIT_PATH_FORMAT "[anon:%d]"
 /* Of a kernel address the low 48 bits are kept; the others are all set, and would not fit the numbers of JSON. */
@@ -75,8 +75,8 @@ void symbols_free(struct symbols *symbols);
 
 /*
  * The module of SOURCE, opened on first use (equal path and build-id give the same module). NULL, with a sentence in
- * ERR, when no file can be read, it is no ELF file, or it has another build-id than the one asked for. The module
- * belongs to SYMBOLS.
+ * ERR, when no file can be read, or it is not an ELF file, or it has another build-id than the one asked for. The
+ * module belongs to SYMBOLS.
  */
 struct symbol_module *symbols_open(struct symbols *symbols, const struct symbol_source *source, struct rs_err *err);
 

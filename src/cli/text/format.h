@@ -39,7 +39,7 @@ enum charset fmt_locale_charset(void);
 
 /*
  * Copies TEXT into OUT (CAP bytes, always NUL-terminated) so that it takes at most COLS columns, and returns the
- * columns taken. What a terminal would act on (controls, escapes) and bytes that are no UTF-8 become '?', newline and
+ * columns taken. What a terminal would act on (controls, escapes) and bytes that are not UTF-8 become '?', newline and
  * tab a blank; a text that is too long ends in "…" (".." in ASCII). In ASCII the arrows and signs of our own texts get
  * a stand-in, other characters become '?'. COLS is cut to what fits into CAP.
  */

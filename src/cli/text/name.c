@@ -28,7 +28,7 @@ static const char *behind_bracket(const char *text)
     return text + strlen(text);
 }
 
-/* The operator's own signs, which are no brackets: `operator<<`, `operator->`, `operator()`. */
+/* The operator's own signs, which are not brackets: `operator<<`, `operator->`, `operator()`. */
 static size_t operator_len(const char *text)
 {
     static const char *const signs[] = {"operator<=>", "operator<<=", "operator>>=", "operator<<", "operator>>",

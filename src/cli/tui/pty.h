@@ -10,11 +10,11 @@
 
 /*
  * The program's own terminals while the live screen has the real one: one pty for what is typed and for stderr, one for
- * stdout, so that both streams come back apart. A stdout that is no terminal stays what it is.
+ * stdout, so that both streams come back apart. A stdout that is not a terminal stays what it is.
  *
  * - The ptys do not post-process output (no ONLCR): what comes out of a master is byte for byte what was written. All
- *   other settings are those of the real terminal. Programs change "the terminal" through whichever descriptor they like
- *   (ncurses through 1, vim through 0): ptys_sync() carries a change over to the other pty.
+ *   other settings are those of the real terminal. Programs change "the terminal" through whichever descriptor they
+ * like (ncurses through 1, vim through 0): ptys_sync() carries a change over to the other pty.
  * - stdin and stderr share theirs because it is the controlling terminal of a session, and programs use either for job
  *   control: bash asks descriptor 2, fish and gdb ask 0. So /dev/tty, Ctrl-C, Ctrl-Z and jobs work inside as outside.
  *   (Three ptys were tried: bash then has no job control.)
@@ -28,7 +28,7 @@
 enum { PTY_MAIN, PTY_STDOUT, PTY_COUNT };
 
 struct pty {
-    int master, slave; /* -1: stdout is no terminal */
+    int master, slave;   /* -1: stdout is not a terminal */
     struct termios seen; /* as of the last ptys_sync() */
 };
 

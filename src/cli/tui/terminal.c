@@ -27,7 +27,7 @@ struct shared {
     _Atomic int taken; /* the terminal is raw or shows the full screen */
     int tty_fd;
     struct termios settings, raw; /* as found; as we set them */
-    char leave[LEAVE_BYTES]; /* leaves the full screen, shows the cursor, resets attributes */
+    char leave[LEAVE_BYTES];      /* leaves the full screen, shows the cursor, resets attributes */
     size_t leave_len;
     _Atomic int full_screen;
 };
@@ -336,8 +336,12 @@ static void choose_attributes(void)
 {
     const char *no_colour = getenv("NO_COLOR");
     static const attr_t plain[STYLE_COUNT] = {
-        [STYLE_TITLE] = A_BOLD,  [STYLE_DIM] = A_DIM,       [STYLE_HOT] = A_BOLD,
-        [STYLE_SPIKE] = A_BOLD | A_UNDERLINE, [STYLE_FLASH] = A_REVERSE | A_BOLD, [STYLE_FOCUS] = A_REVERSE,
+        [STYLE_TITLE] = A_BOLD,
+        [STYLE_DIM] = A_DIM,
+        [STYLE_HOT] = A_BOLD,
+        [STYLE_SPIKE] = A_BOLD | A_UNDERLINE,
+        [STYLE_FLASH] = A_REVERSE | A_BOLD,
+        [STYLE_FOCUS] = A_REVERSE,
     };
     short amber, red, green;
 
@@ -367,7 +371,8 @@ static FILE *stream_on(int fd, const char *mode)
     int copy;
     FILE *f;
 
-    copy = open(proc_path(path, sizeof(path), "self/fd/%d", fd), (*mode == 'w' ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+    copy = open(proc_path(path, sizeof(path), "self/fd/%d", fd),
+                (*mode == 'w' ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
     f = copy >= 0 ? fdopen(copy, mode) : NULL;
 
     if (!f && copy >= 0)
@@ -417,7 +422,7 @@ int terminal_screen_on(struct rs_err *err)
     choose_attributes();
     curs_set(0);
     leaveok(stdscr, TRUE);
-    typeahead(-1); /* keys waiting are no reason to leave a frame half drawn */
+    typeahead(-1); /* keys that wait are not a reason to leave a frame half drawn */
     canvas_resize(&terminal.shown, 0, 0);
     return 0;
 }

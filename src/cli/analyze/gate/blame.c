@@ -21,7 +21,7 @@ static bool same_subject(const struct figure *a, const struct figure *b)
     return a->kind == b->kind && !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
 }
 
-/* The other half of a move that F is one half of; NULL when it is none. */
+/* The other half of a move that F is one half of; NULL when F is not half of a move. */
 static const struct figure *moved_with(const struct comparison *c, const struct figure *f)
 {
     for (size_t i = 0; i < c->move_count; i++) {

@@ -83,8 +83,8 @@ struct comparison {
 
 void comparison_add(struct comparison *c, enum arm arm, struct session *s, const char *path);
 /*
- * Adds COUNT bare runs of ARM, once its sessions are in: wall time, CPU time and peak memory of the run are theirs alone
- * from then on, since a recorder costs something. A figure that one of the runs lacks is left out.
+ * Adds COUNT bare runs of ARM, once its sessions are in: wall time, CPU time and peak memory of the run are theirs
+ * alone from then on, since a recorder costs something. A figure that one of the runs lacks is left out.
  */
 void comparison_add_bare(struct comparison *c, enum arm arm, const struct bench_run *runs, size_t count);
 void comparison_conclude(struct comparison *c);
@@ -98,6 +98,6 @@ bool comparison_fails(const struct comparison *c, const struct figure *figure);
 /* The worst headline regression, else the largest improvement, else NULL. */
 const struct figure *comparison_headline(const struct comparison *c);
 
-/* Returns 0, or -EINVAL with a sentence when LIST names a metric that there is none of. */
+/* Returns 0, or -EINVAL with a sentence when LIST names a metric that does not exist. */
 struct rs_err;
 int comparison_check_metrics(const char *list, struct rs_err *err);

@@ -56,7 +56,7 @@ enum gate_severity { SEVERITY_NONE, SEVERITY_MINOR, SEVERITY_MODERATE, SEVERITY_
 struct figure_arm {
     double *runs; /* by run; NaN: not measured in it, or the subject was not there */
     size_t count, cap;
-    size_t of; /* runs that could have measured it; 0: all of them */
+    size_t of;           /* runs that could have measured it; 0: all of them */
     uint64_t samples;    /* CPU samples behind all of them together; 0: not sampled */
     uint64_t of_samples; /* of so many that the runs had */
     double times;        /* how often a run does it, the most of all runs (calls of a scope); 0: once */
@@ -72,7 +72,7 @@ struct figure {
     const char *name, *module; /* of the subject; "" for totals */
     const char *caller;        /* of a function: the one most of its time came through; "" unknown */
     const char *label;         /* what people are shown instead of name; NULL: name */
-    enum layer layer;          /* of a function, or of a path's innermost frame that is no allocator */
+    enum layer layer;          /* of a function, or of a path's innermost frame that is not an allocator */
     enum figure_unit unit;
     bool exact;    /* near-deterministic: counts and sizes that the same input repeats */
     bool headline; /* it decides the exit status; others say who did it */

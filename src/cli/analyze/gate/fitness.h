@@ -5,7 +5,7 @@
 
 /*
  * Whether two arms may be compared at all: the same kind of machine, the same program, recorded in the same way, on a
- * machine that others left alone as much (or as little) on both sides. Clock frequency is no part of it: it changes by
+ * machine that others left alone as much (or as little) on both sides. Clock frequency is not part of it: it changes by
  * itself.
  */
 struct run_facts run_facts_of(const struct session *s, const char *path, struct arena *text);

@@ -96,7 +96,7 @@ static bool judge_presence(struct judged *j)
     if (f->reason && f->verdict == GATE_NOT_COMPARABLE) /* by who asked */
         return true;
     if (f->kind == FIGURE_TOTAL) {
-        /* Runs that have it are no sample of all: the slow ones, say, that lasted until it was read. */
+        /* Runs that have it do not stand for all: the slow ones, say, that lasted until it was read. */
         bool everywhere = true;
 
         for (int arm = 0; arm < ARMS; arm++)

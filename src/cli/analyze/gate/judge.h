@@ -28,7 +28,7 @@ enum { GATE_MOST_RUNS = 1000 };
 struct gate_limits {
     double threshold;                          /* of noisy figures: 0.05 is 5 % */
     double exact_threshold;                    /* of near-deterministic ones */
-    double floor_ns, floor_bytes, floor_count; /* a run; smaller changes are no regressions */
+    double floor_ns, floor_bytes, floor_count; /* a run; smaller changes are not regressions */
     bool paired;                               /* run i of both arms was made side by side */
     bool one_family;                           /* headlines and the others share one error rate */
 };

@@ -227,7 +227,7 @@ static void read_in_order(struct reader *r, uint32_t count)
                 slab_grow(r->slab, r->frames > PAGES_BUSY_FRAMES);
         }
         if (left == count && tick == r->tick)
-            return; /* nothing moved: a stream that lies about its ticks */
+            return; /* nothing moved: a stream's ticks are wrong */
         if (left && (int32_t)(tick - r->done_tick) > 0)
             levels_close_tick(r, tick);
         else if (left)

@@ -60,7 +60,7 @@ void maps_release(struct maps *maps)
 
 /* ---- opening what is mapped ---- */
 
-/* Reads the load segments and the build-id of an ELF file. False: it is none. */
+/* Reads the load segments and the build-id of an ELF file. False: the file is not one. */
 static bool read_elf(struct mapped_object *object, Elf *elf)
 {
     const void *build_id;
@@ -281,7 +281,7 @@ static bool is_file_path(const char *path)
     return path[0] == '/' && path[1] != '/'; /* perf calls anonymous memory //anon */
 }
 
-/* What RANGE of process PID maps. A file that is no ELF file (a JIT's memfd) counts as anonymous code. */
+/* What RANGE of process PID maps. A file that is not an ELF file (a JIT's memfd) counts as anonymous code. */
 static struct mapped_object *object_for(struct maps *maps, const struct maps_range *range, uint32_t pid)
 {
     int kind = !strcmp(range->path, "[vdso]") ? MAPPED_VDSO : is_file_path(range->path) ? MAPPED_FILE : MAPPED_ANON;

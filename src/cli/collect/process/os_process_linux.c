@@ -133,7 +133,7 @@ enum os_reading os_process_memory(const struct os_process *process, uint64_t *an
     if (n <= 0 || proc_statm_parse(buf, (size_t)n, &statm) < 0)
         return OS_UNKNOWN;
     if (!statm.resident_pages)
-        return OS_UNKNOWN; /* a zombie: its memory is gone, and that is no reading */
+        return OS_UNKNOWN; /* a zombie: its memory is gone, so nothing was read */
     *rss_bytes = statm.resident_pages * process->page_bytes;
     *anon_bytes = statm.resident_pages > statm.shared_pages
                       ? (statm.resident_pages - statm.shared_pages) * process->page_bytes

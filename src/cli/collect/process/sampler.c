@@ -49,7 +49,7 @@ static void slow_pass_one(struct sampler *sampler, size_t at, uint64_t now_ns)
     if (!stat.ended)
         w->image_id = stat.image_id;
     sampler->switches += threads_read(sampler, w, &stat);
-    if (stat.ended) { /* it has closed everything, and that is no reading */
+    if (stat.ended) { /* it has closed everything, so nothing was read */
         w->open_fds = -1;
         return;
     }
@@ -235,7 +235,7 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t expirations
 
     s->diagnostics.ticks++;
     s->diagnostics.ticks_missed += expirations > 1 ? expirations - 1 : 0;
-    if (!sampler->count) { /* /proc shows us nothing: that is no reading of zero */
+    if (!sampler->count) { /* /proc shows nothing: that is unknown, not zero */
         s->duration_ns = session_at(s, now_ns);
         sampler->last_ns = now_ns;
         return;

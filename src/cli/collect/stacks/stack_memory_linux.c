@@ -35,7 +35,7 @@ static int open_program(const char *program)
     return fd;
 }
 
-/* The file that remembers PROGRAM's size; NULL when it is no program of its own or there is no cache. */
+/* The file that remembers PROGRAM's size; NULL when it is not a program of its own or there is no cache. */
 static char *memory_path(const char *program)
 {
     char name[64 + 2 * BUILD_ID_MAX] = "stack-bytes/";

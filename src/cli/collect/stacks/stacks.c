@@ -200,7 +200,7 @@ void stacks_timer_sample(struct stacks *stacks, uint32_t process, uint32_t threa
     memcpy(&sample, record, sizeof(sample));
     s = stacks->session;
     us = (uint64_t)sample.periods * sample.period_us;
-    if (us > UINT64_C(1000000000)) /* what a program says is not trusted: a sample of 1,000 s is none */
+    if (us > UINT64_C(1000000000)) /* what a program says is not trusted: a sample of 1,000 s is ignored */
         return;
     if (node == CALLTREE_NO_NODE)
         node = session_named_child(s, node, "[unknown]", LAYER_UNKNOWN);

@@ -12,7 +12,7 @@
 
 /*
  * From frames to a model of every process image: its modules, nodes, threads and heap. Knows nothing of the session;
- * carry.c and conclude.c take the results there. Its parts: images.h (what is known of each image), decode.h (records
+ * carry.h and statistics.h take the results there. Its parts: images.h (what is known of each image), decode.h (records
  * and frames), pages.h (the slab), levels.h (what happened in each 100 ms), ends.h (images that are over).
  *
  * What comes in is untrusted: lengths, ids and ticks are checked, garbage is counted and skipped, and every table has a

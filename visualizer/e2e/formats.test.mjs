@@ -143,7 +143,7 @@ test('?url= loads from the same origin, and from nowhere else', async () => {
   assert.deepEqual(page.requests, [`${origin}/viewer/?url=data/x.folded`, `${origin}/viewer/data/x.folded`]);
   await untroubled(page);
   const foreign = await newPage(browser.context, `${origin}/viewer/?url=http://192.0.2.1/x.folded`);
-  assert.match(await foreign.locator('[data-testid=message]').innerText(), /same address/);
+  assert.match(await foreign.locator('[data-testid=message]').innerText(), /server that this page came from/);
   assert.equal(foreign.requests.length, 1);
   await page.close();
   await foreign.close();
